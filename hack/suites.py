@@ -1,0 +1,145 @@
+"""Runs the test suites one after another, each within its time budget, and prints one summary line a suite.
+
+A suite that runs over its budget is ended and counts as failed: the budgets are what keeps the whole within an hour
+on a machine that starts from nothing. `python -m hack.suites NAME...` runs only those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One folder under tests/, or one preparation step, with the seconds that it may take on a cold machine."""
+
+    name: str
+    what: str
+    budget_s: int
+    command: tuple[str, ...] = ()
+    """Run instead of pytest: a step that later suites need, such as building Kubernetes."""
+
+
+SUITES = (
+    Suite("unit", "pure cores and single parts", 240),
+    Suite("bench", "the benchmark's command line against a faulty server", 120),
+    Suite(
+        "tools",
+        "Kubernetes, helm, CoreDNS, kube-router built from source",
+        900,
+        ("hack/cluster/cluster", "build"),
+    ),
+    Suite("chart", "the Helm chart rendered by the real helm", 120),
+    Suite("operator", "the operator against a real API server", 300),
+    Suite("service", "the service with the real vLLM on this CPU", 600),
+    Suite("cluster", "the local node itself, and that it leaves nothing behind", 240),
+    Suite("e2e", "the whole product on the real node", 1080),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one suite."""
+
+    suite: Suite
+    ok: bool
+    counts: str
+    seconds: float
+
+    def line(self) -> str:
+        """The summary line: verdict, counts, time of budget."""
+        verdict = "ok    " if self.ok else "FAILED"
+        return (
+            f"{verdict} {self.suite.name:<9} {self.counts:<34} {self.seconds:6.0f} s of {self.suite.budget_s:4d} s"
+            f"  {self.suite.what}"
+        )
+
+
+def counts_of(report: Path) -> str:
+    """What pytest's JUnit report counted, or why there is none."""
+    if not report.is_file() or not report.stat().st_size:
+        return "no report: it did not get to its end"
+    suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - written by pytest a moment ago
+    totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    for suite in suites:
+        for key in totals:
+            totals[key] += int(suite.get(key, 0))
+    passed = totals["tests"] - totals["failures"] - totals["errors"] - totals["skipped"]
+    return ", ".join(
+        f"{number} {word}"
+        for number, word in (
+            (passed, "passed"),
+            (totals["failures"], "failed"),
+            (totals["errors"], "errors"),
+            (totals["skipped"], "skipped"),
+        )
+        if number or word == "passed"
+    )
+
+
+def run_within(command: Sequence[str], budget_s: float) -> int:
+    """Run in a process group of its own, so that a suite over its budget goes with everything it started."""
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        return process.wait(timeout=budget_s)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as stopped:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if isinstance(stopped, KeyboardInterrupt):
+            raise
+        print(f"ended: over its budget of {budget_s:.0f} s", file=sys.stderr)
+        return 124
+
+
+def run_suite(suite: Suite, report: Path) -> Outcome:
+    """Run one suite and read its counts."""
+    print(f"\n=== {suite.name}: {suite.what}", flush=True)
+    started = time.monotonic()
+    if suite.command:
+        code = run_within(suite.command, suite.budget_s)
+        counts = "done" if code == 0 else f"exit status {code}"
+    else:
+        pytest = (sys.executable, "-m", "pytest", f"tests/{suite.name}", f"--junitxml={report}")
+        code = run_within(pytest, suite.budget_s)
+        counts = counts_of(report)
+    return Outcome(suite, code == 0, counts, time.monotonic() - started)
+
+
+def main() -> int:
+    """Run the suites that were named, or all of them; the exit status is 1 when one failed."""
+    parser = argparse.ArgumentParser(prog="python -m hack.suites", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(suite.name for suite in SUITES)}; all when none")
+    names = parser.parse_args().names
+    unknown = set(names) - {suite.name for suite in SUITES}
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory() as reports:
+        outcomes = [
+            run_suite(suite, Path(reports) / f"{suite.name}.xml")
+            for suite in SUITES
+            if not names or suite.name in names
+        ]
+    print("\n=== summary")
+    for outcome in outcomes:
+        print(outcome.line())
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
