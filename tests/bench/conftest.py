@@ -1,0 +1,210 @@
+"""A real HTTP server that misbehaves on order, and the real command line run against it.
+
+The faults are those that a healthy service can't be made to show: a lost answer, a broken connection, nonsense with
+status 200. What the tool does against the service itself is tested where the service runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCH = (sys.executable, "-m", "reranker_bench.cli")
+
+
+@dataclass
+class Script:
+    """What the server does: request number (from 1, warm-ups included) to fault, and what `/health` answers."""
+
+    faults: Mapping[int, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    health: list[tuple[int, Any]] = field(
+        default_factory=lambda: [(200, {"status": "ok", "backend": "qwen3_vllm", "instruction_format": "compact"})]
+    )
+    """Answers in turn; the last one for ever."""
+
+
+class FaultyServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script = script
+        self.bodies: list[dict[str, Any]] = []
+        self.health_asked = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def titles(self) -> list[list[str]]:
+        return [body["documents"] for body in self.bodies]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FaultyServer
+
+    def log_message(self, *_: object) -> None:
+        """stderr belongs to the tool under test."""
+
+    def do_GET(self) -> None:
+        answers = self.server.script.health
+        status, body = answers[min(self.server.health_asked, len(answers) - 1)]
+        self.server.health_asked += 1
+        self.reply(json.dumps(body).encode(), status)
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.bodies.append(request)
+        fault = self.server.script.faults.get(len(self.server.bodies), "none")
+        time.sleep(self.server.script.delay_s)
+        FAULTS[fault](self, [{"index": i, "relevance_score": 0.5} for i in range(len(request["documents"]))])
+
+    def reply(self, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def reply_results(self, results: Any) -> None:
+        self.reply(json.dumps({"results": results}).encode())
+
+    def reset(self) -> None:
+        """Break the connection so that the peer sees a reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+    def truncate(self, results: Any) -> None:
+        """Promise more than is sent."""
+        body = json.dumps({"results": results}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2])
+        self.close_connection = True
+
+    def trickle(self) -> None:
+        """Send a byte now and then, each well within the time that one read may take."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        for _ in range(60):
+            self.wfile.write(b" ")
+            self.wfile.flush()
+            time.sleep(0.1)
+        self.close_connection = True
+
+
+def slow(seconds: float) -> Callable[[Handler, Any], None]:
+    def answer(handler: Handler, results: Any) -> None:
+        time.sleep(seconds)
+        handler.reply_results(results)
+
+    return answer
+
+
+FAULTS: dict[str, Callable[[Handler, Any], None]] = {
+    "none": lambda handler, results: handler.reply_results(results),
+    "slow": slow(0.5),
+    "late": slow(3.0),
+    "trickle": lambda handler, _: handler.trickle(),
+    "status": lambda handler, _: handler.reply(b'{"error": {"message": "the queue is full"}}', 429),
+    "reset": lambda handler, _: handler.reset(),
+    "truncate": lambda handler, results: handler.truncate(results),
+    "html": lambda handler, _: handler.reply(b"<html>\x1b[31mproxy</html>"),
+    "short": lambda handler, results: handler.reply_results(results[:-1]),
+    "duplicate": lambda handler, results: handler.reply_results([*results[:-1], results[0]]),
+    "nan": lambda handler, results: handler.reply_results(
+        [*results[:-1], results[-1] | {"relevance_score": float("nan")}]
+    ),
+}
+
+
+@pytest.fixture
+def script() -> type[Script]:
+    """What a server is told; tests don't import one another's files."""
+    return Script
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Script], FaultyServer]]:
+    """Start servers by their scripts; they end with the test."""
+    started: list[FaultyServer] = []
+
+    def start(script: Script) -> FaultyServer:
+        server = FaultyServer(script)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the tool came to."""
+
+    status: int
+    stdout: str
+    stderr: str
+    file: Path
+
+    @property
+    def results(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.file.read_text())
+        return document
+
+    def lost(self) -> list[tuple[int, int, str]]:
+        """(n, repeat, reason) of each lost timed sample."""
+        return [
+            (cell["documents"], loss["repeat"], loss["reason"])
+            for cell in self.results["cells"]
+            for loss in cell["lost"]
+        ]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[..., Ran]:
+    """Run `reranker-bench run` with these arguments and small warm-ups."""
+
+    def run(*arguments: str, warmup: int = 4) -> Ran:
+        file = tmp_path / f"results-{len(list(tmp_path.iterdir()))}.json"
+        command = (*BENCH, "run", *arguments, "--warmup-documents", str(warmup), "--json-summary-out", str(file))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment())
+        return Ran(done.returncode, done.stdout, done.stderr, file)
+
+    return run
+
+
+def environment() -> dict[str, str]:
+    """A proxy that isn't there: were it used, nothing would be measured."""
+    return os.environ | {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "COLUMNS": "120"}
