@@ -1,0 +1,1 @@
+"""The Kubernetes operator: turns a RerankerDeployment into running, observable reranker pods."""

@@ -1,0 +1,1 @@
+"""Typed models of the custom resources: the single source of the CRDs in crds/ (see `generate`)."""

@@ -1,0 +1,60 @@
+"""The RerankerDeployment's status: what `kubectl get rrd` and alerts read."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from reranker_operator.api.base import ApiModel
+
+ConditionType = Literal["Accepted", "Available", "Progressing"]
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+
+class Condition(ApiModel):
+    """One aspect of the present state, as all of Kubernetes writes it."""
+
+    type: Annotated[str, StringConstraints(max_length=316)]
+    """Accepted (the spec is carried out), Available (traffic is served now) or Progressing (a rollout is under way)."""
+    status: ConditionStatus
+    """Whether it holds."""
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    """Why, in one word of a closed list."""
+    message: Annotated[str, StringConstraints(max_length=32768)]
+    """Why, for people."""
+    observed_generation: int = Field(json_schema_extra={"format": "int64"})
+    """The generation of the spec that this was said of."""
+    last_transition_time: str = Field(json_schema_extra={"format": "date-time"})
+    """When `status` last changed."""
+
+
+class ModelStatus(ApiModel):
+    """The model of the spec that was last accepted."""
+
+    name: str
+    """Its name."""
+    revision: str | None = None
+    """Its revision, where the spec names one."""
+
+
+class RerankerDeploymentStatus(ApiModel):
+    """What the operator last saw."""
+
+    observed_generation: int | None = Field(default=None, json_schema_extra={"format": "int64"})
+    """The generation of the spec that this status belongs to."""
+    replicas: int | None = Field(default=None, json_schema_extra={"format": "int32"})
+    """How many pods there are."""
+    ready_replicas: int | None = Field(default=None, json_schema_extra={"format": "int32"})
+    """How many of them serve."""
+    ready: str | None = None
+    """Ready of wanted pods, such as 1/2."""
+    selector: str | None = None
+    """The pods' label selector, for autoscalers."""
+    endpoint: str | None = None
+    """The URL of the Service within the cluster."""
+    model: ModelStatus | None = None
+    """The model that is served."""
+    conditions: list[Condition] | None = Field(
+        default=None,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    """Accepted, Available and Progressing."""

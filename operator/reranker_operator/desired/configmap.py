@@ -1,0 +1,66 @@
+"""The service's configuration file, and the ConfigMap that brings it into the pods."""
+
+import hashlib
+from typing import Any
+
+import yaml
+
+from reranker_operator.api.base import parse_duration
+from reranker_operator.desired.model import engine_model_name
+from reranker_operator.desired.target import ACCEPT_SECONDS, Target
+from reranker_operator.gpu import dtype_of
+from reranker_operator.names import PORT, config_map_name
+
+CONFIG_KEY = "config.yaml"
+
+
+def service_config(target: Target) -> dict[str, Any]:
+    """The configuration as the service reads it; durations in seconds."""
+    spec, engine, limits = target.spec, target.spec.engine, target.spec.limits
+    backend = {
+        "model_name": engine_model_name(spec.model),
+        "revision": spec.model.revision,
+        "max_model_len": spec.max_model_len,
+        "infer_batch_size": engine.infer_batch_size,
+        "sort_by_doc_length": engine.sort_by_doc_length,
+        "enable_prefix_caching": engine.enable_prefix_caching,
+        "enforce_eager": engine.enforce_eager,
+        "dtype": dtype_of(spec, target.profile),
+        "tensor_parallel_size": engine.tensor_parallel_size,
+        "gpu_memory_utilization": engine.gpu_memory_utilization,
+        "instruction": spec.instruction,
+        "instruction_format": spec.instruction_format,
+        "engine_args": engine.extra_args or {},
+    }
+    server = {
+        "host": "0.0.0.0",  # noqa: S104 - a pod's own network
+        "port": PORT,
+        "max_documents": limits.max_documents,
+        "max_queued_documents": limits.max_queued_documents,
+        "max_body_bytes": limits.max_body_bytes,
+        "request_timeout_s": parse_duration(limits.request_timeout).total_seconds(),
+        "drain_accept_s": float(ACCEPT_SECONDS),
+        "drain_timeout_s": target.drain_seconds,
+    }
+    rerank = {"backend": spec.backend, "backends": {spec.backend: backend}, "server": server}
+    return {"services": {"rerank": rerank}}
+
+
+def rendered_config(target: Target) -> str:
+    """The file's text."""
+    return yaml.safe_dump(service_config(target), sort_keys=False, allow_unicode=True)
+
+
+def config_hash(target: Target) -> str:
+    """Changes exactly when the file does; as an annotation of the pods it makes them roll."""
+    return hashlib.sha256(rendered_config(target).encode()).hexdigest()
+
+
+def config_map(target: Target) -> dict[str, Any]:
+    """The ConfigMap."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": target.metadata(config_map_name(target.name)),
+        "data": {CONFIG_KEY: rendered_config(target)},
+    }

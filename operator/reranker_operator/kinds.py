@@ -1,0 +1,51 @@
+"""The kinds of objects that the operator reads and writes, and their place in the API."""
+
+from dataclasses import dataclass
+
+from reranker_operator.names import API_VERSION, KIND, PLURAL
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of namespaced object."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def root(self) -> str:
+        """The path below which the kind's version is served."""
+        return f"/apis/{self.api_version}" if self.group else f"/api/{self.api_version}"
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of a collection (of all namespaces without one), an object or its subresource."""
+        scope = f"/namespaces/{namespace}" if namespace is not None else ""
+        tail = "".join(f"/{part}" for part in (name, subresource) if part is not None)
+        return f"{self.root}{scope}/{self.plural}{tail}"
+
+
+RERANKER_DEPLOYMENT = Kind(API_VERSION, KIND, PLURAL)
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+SERVICE = Kind("v1", "Service", "services")
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+POD = Kind("v1", "Pod", "pods")
+EVENT = Kind("v1", "Event", "events")
+
+CHILDREN: tuple[Kind, ...] = (CONFIG_MAP, SERVICE, DEPLOYMENT)
+"""The kinds of which a RerankerDeployment owns objects. One that isn't wanted any more is pruned, so a kind stays in
+this list as long as an older operator may have left some."""
+
+WATCHED: tuple[Kind, ...] = (RERANKER_DEPLOYMENT, *CHILDREN, POD)
+
+_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, EVENT)}
+
+
+def kind_of(manifest: dict[str, object]) -> Kind:
+    """The kind of an object that says what it is."""
+    return _BY_NAME[str(manifest["apiVersion"]), str(manifest["kind"])]

@@ -1,0 +1,41 @@
+"""What the operator may do in a cluster: the one table that the code needs and the chart's roles must equal.
+
+It stands in code, next to the requests it allows, so that a new request and its right are one change; a test compares
+the chart's rendered (Cluster)Role with it. Nothing here is cluster-scoped, so the same table serves a Role per
+namespace and a ClusterRole. Discovery needs no rule: every authenticated client has it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a Role, as Kubernetes has it."""
+
+    api_groups: tuple[str, ...]
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """The rule as it stands in a Role's `rules`."""
+        return {
+            "apiGroups": list(self.api_groups),
+            "resources": list(self.resources),
+            "verbs": list(self.verbs),
+        }
+
+
+WATCH = ("get", "list", "watch")
+# Server-side apply is a patch that also creates; delete prunes a child that is no longer wanted.
+OWN = ("create", "delete", "get", "list", "patch", "watch")
+
+RULES: tuple[Rule, ...] = (
+    Rule(("reranker.dev",), ("rerankerdeployments",), WATCH),
+    Rule(("reranker.dev",), ("rerankerdeployments/status",), ("patch",)),
+    # Where OwnerReferencesPermissionEnforcement is on, blockOwnerDeletion in a child needs this.
+    Rule(("reranker.dev",), ("rerankerdeployments/finalizers",), ("update",)),
+    Rule(("apps",), ("deployments",), OWN),
+    Rule(("",), ("configmaps", "services"), OWN),
+    Rule(("",), ("pods",), WATCH),
+    Rule(("",), ("events",), ("create",)),
+)

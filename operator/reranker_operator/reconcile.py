@@ -1,0 +1,178 @@
+"""One pass over one RerankerDeployment: read all, plan, carry the plan out, write the status once, then tell.
+
+Level-based: a pass looks only at what the cluster holds, never at what happened. Any event, restart or timer may
+start it, and starting it once too often does no harm. Nothing is kept between passes but a note of what was applied
+last, which only saves requests.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from reranker_operator import names, reasons
+from reranker_operator.events import event
+from reranker_operator.kinds import CHILDREN, DEPLOYMENT, POD, RERANKER_DEPLOYMENT, kind_of
+from reranker_operator.kube import ApiError, Kube, NamespaceEndsError, NotFoundError, RefusedError
+from reranker_operator.metrics import Metrics
+from reranker_operator.plan import Identity, Object, Plan, conflict, identity, is_owned, make_plan
+from reranker_operator.settings import Settings
+from reranker_operator.status import Observation, Verdict, compute_status, turns
+from reranker_operator.work_queue import Key
+
+logger = logging.getLogger(__name__)
+
+Applied = dict[Identity, tuple[str, str]]
+"""Of each child the digest of what was applied last and the resource version that came of it."""
+
+
+def utc_now() -> str:
+    """The time as Kubernetes writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Children:
+    """What the cluster holds for a RerankerDeployment."""
+
+    owned: dict[Identity, Object]
+    pods: Sequence[Object]
+
+
+class Reconciler:
+    """Carries out passes; call it with a key."""
+
+    def __init__(self, kube: Kube, settings: Settings, metrics: Metrics, now: Callable[[], str] = utc_now) -> None:
+        self._kube = kube
+        self._settings = settings
+        self._metrics = metrics
+        self._now = now
+        self._applied: dict[Key, Applied] = {}
+
+    async def __call__(self, key: Key) -> None:
+        """One pass.
+
+        Raises:
+            ApiError: a request failed; the pass should be made again later.
+            LeftoverError: the garbage collector is behind; likewise.
+        """
+        namespace, name = key
+        resource = await self._kube.get(RERANKER_DEPLOYMENT, namespace, name)
+        if resource is None or "deletionTimestamp" in resource["metadata"]:
+            # Owner references make the garbage collector remove the children.
+            self._applied.pop(key, None)
+            return
+        try:
+            await self._look_at(key, resource)
+        except (NotFoundError, NamespaceEndsError) as error:
+            # It is being deleted with its namespace, or was a moment ago.
+            logger.debug("%s/%s: %s", namespace, name, error)
+
+    async def _look_at(self, key: Key, resource: Object) -> None:
+        children = await self._read(resource)
+        plan = make_plan(resource, list(children.owned.values()), self._settings)
+        plan = await self._without_conflicts(plan, resource, children)
+        verdict, applied = await self._carry_out(key, plan, children)
+        seen = Observation(
+            resource=resource,
+            verdict=verdict,
+            deployment=applied.get((DEPLOYMENT.kind, resource["metadata"]["name"])),
+            pods=children.pods,
+            now=self._now(),
+        )
+        await self._report(resource, compute_status(seen))
+
+    async def _read(self, resource: Object) -> Children:
+        namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]
+        selector = f"{names.INSTANCE_LABEL}={name},{names.MANAGED_SELECTOR}"
+        owned: dict[Identity, Object] = {}
+        for kind in CHILDREN:
+            found = await self._kube.list(kind, namespace, selector)
+            owned |= {identity(child): child for child in found if is_owned(child, resource)}
+        return Children(owned, await self._kube.list(POD, namespace, names.selector(name)))
+
+    async def _without_conflicts(self, plan: Plan, resource: Object, children: Children) -> Plan:
+        """The plan, or one that touches nothing where an object of a child's name isn't ours."""
+        for manifest in plan.apply:
+            if identity(manifest) in children.owned:
+                continue
+            metadata = manifest["metadata"]
+            existing = await self._kube.get(kind_of(manifest), metadata["namespace"], metadata["name"])
+            if existing is not None and (verdict := conflict(existing, resource)) is not None:
+                return plan.turned_down(verdict)
+        return plan
+
+    async def _carry_out(self, key: Key, plan: Plan, children: Children) -> tuple[Verdict, dict[Identity, Object]]:
+        """Apply and delete what differs; what became of the spec, and the children as they are then."""
+        applied = self._applied.setdefault(key, {})
+        result = dict(children.owned)
+        due = [manifest for manifest in plan.apply if _is_due(manifest, applied, children.owned)]
+        try:
+            for manifest in due:
+                # All or nothing: a child that is refused must not leave another one changed already.
+                if applied.get(identity(manifest), ("", ""))[0] != _digest(manifest):
+                    await self._kube.apply(manifest, dry_run=True)
+            for manifest in due:
+                result[identity(manifest)] = await self._apply(manifest, applied, children.owned)
+        except RefusedError as error:
+            return Verdict(reasons.REJECTED, f"the cluster refuses what the spec asks for: {error}"), result
+        for child in plan.delete:
+            await self._kube.delete(child)
+            self._metrics.writes.labels(kind=child["kind"]).inc()
+            logger.info("%s/%s: deleted %s %s, no longer wanted", *key, *identity(child))
+            result.pop(identity(child), None)
+        return plan.verdict, result
+
+    async def _apply(self, manifest: Object, applied: Applied, owned: dict[Identity, Object]) -> Object:
+        result = await self._kube.apply(manifest)
+        version = result["metadata"]["resourceVersion"]
+        applied[identity(manifest)] = (_digest(manifest), version)
+        before = owned.get(identity(manifest))
+        if before is None or _content(before) != _content(result):
+            self._metrics.writes.labels(kind=manifest["kind"]).inc()
+            verb = "created" if before is None else "changed"
+            metadata = manifest["metadata"]
+            logger.info("%s/%s: %s %s", metadata["namespace"], metadata["name"], verb, manifest["kind"])
+        return result
+
+    async def _report(self, resource: Object, status: dict[str, Any]) -> None:
+        """Write the status if it differs, then post an Event for each condition that turned."""
+        before = resource.get("status")
+        if status == before:
+            return
+        metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid")}
+        await self._kube.apply_status(
+            {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status}
+        )
+        self._metrics.writes.labels(kind=names.KIND).inc()
+        for turn in turns(before, status):
+            logger.info(
+                "%s/%s: %s is now %s: %s", metadata["namespace"], metadata["name"], turn.type, turn.reason, turn.message
+            )
+            try:
+                await self._kube.post_event(event(resource, turn, self._now()))
+            except ApiError as error:
+                logger.warning("while posting an Event: %s", error)
+
+
+def _is_due(manifest: Object, applied: Applied, owned: dict[Identity, Object]) -> bool:
+    """Whether applying could change something: it is not what was applied last, or someone wrote the child since."""
+    existing = owned.get(identity(manifest))
+    if existing is None:
+        return True
+    return applied.get(identity(manifest)) != (_digest(manifest), existing["metadata"]["resourceVersion"])
+
+
+def _content(item: Object) -> Object:
+    """An object without what others write into it all the time, and the versions that count that."""
+    metadata = {
+        key: value for key, value in item["metadata"].items() if key not in ("resourceVersion", "managedFields")
+    }
+    return {**item, "metadata": metadata, "status": None}
+
+
+def _digest(manifest: Object) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,79 @@
+"""Probes and metrics over HTTP.
+
+`/readyz`: every watch is alive and everything found at the start was looked at once.
+`/livez`: restarting would not help: no pass hangs, and no watch is dead for so long that it won't come back.
+"""
+
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from reranker_operator.metrics import Metrics
+from reranker_operator.watches import Watches
+from reranker_operator.work_queue import WorkQueue
+
+HUNG_PASS_SECONDS = 300.0
+HOPELESS_SECONDS = 600.0
+"""Not ready for this long although it runs: a restart is tried."""
+
+
+class Health:
+    """What the probes ask for."""
+
+    def __init__(self, queue: WorkQueue, watches: Watches, clock: Callable[[], float] = time.monotonic) -> None:
+        self._queue = queue
+        self._watches = watches
+        self._clock = clock
+        self._settled = False
+        self._well = clock()
+
+    def unready(self) -> list[str]:
+        """Why the operator isn't ready; empty when it is."""
+        faults = self._watches.dead()
+        if not faults and not self._settled:
+            if self._queue.pending:
+                return [f"{self._queue.pending} objects have not been looked at yet"]
+            self._settled = True
+        if not faults:
+            self._well = self._clock()
+        return faults
+
+    def dead(self) -> list[str]:
+        """Why the process should be started anew; empty when it shouldn't."""
+        faults = []
+        if self._queue.longest_pass_seconds > HUNG_PASS_SECONDS:
+            faults.append(f"a pass has been running for {self._queue.longest_pass_seconds:.0f} s")
+        unready = self.unready()
+        if unready and self._clock() - self._well > HOPELESS_SECONDS:
+            faults += unready
+        return faults
+
+
+def application(health: Health, metrics: Metrics, watches: Watches) -> web.Application:
+    """The routes."""
+
+    async def livez(_: web.Request) -> web.Response:
+        return _probe(health.dead())
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _probe(health.unready())
+
+    async def exposition(_: web.Request) -> web.Response:
+        for collection, age in watches.ages().items():
+            metrics.watch_age.labels(collection=collection).set(age)
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def close_connection(_: web.Request, response: web.StreamResponse) -> None:
+        # When it ends, Kopf waits seconds for every task that began after it: so for idle connections, too.
+        response.force_close()
+
+    app = web.Application()
+    app.on_response_prepare.append(close_connection)
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", exposition)])
+    return app
+
+
+def _probe(faults: list[str]) -> web.Response:
+    return web.Response(text="\n".join(faults) or "ok", status=503 if faults else 200)

@@ -1,0 +1,233 @@
+"""Every default and every rule of the CRD, asked of the real API server."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.operator.api import Api, Object, Rejected
+from tests.operator.conftest import CRD
+from tests.operator.resources import PATH_MODEL, reranker
+
+from reranker_operator.api.deployment import RerankerDeploymentSpec
+
+HUB = {"name": "Qwen/Qwen3-Reranker-0.6B"}
+PVC = {"pvc": {"claimName": "weights"}}
+TOKEN = {"hub": {"tokenSecretRef": {"name": "hub", "key": "token"}}}
+
+
+def create(api: Api, spec: dict[str, Any], name: str = "products") -> Object:
+    manifest = reranker("default", name)
+    manifest["spec"] = spec
+    return api.create("rerankerdeployments", manifest, dry_run=True)
+
+
+def with_model(**fields: Any) -> dict[str, Any]:
+    return {"model": {**HUB, **fields}}
+
+
+def with_pods(**fields: Any) -> dict[str, Any]:
+    return {"model": PATH_MODEL, "podTemplate": fields}
+
+
+def with_(**fields: Any) -> dict[str, Any]:
+    return {"model": PATH_MODEL, **fields}
+
+
+# Each line: what is accepted, the same with a fault, and a part of what the user reads then.
+RULES = {
+    "model is needed": (with_(), {}, "spec.model: Required value"),
+    "model has a name": (with_(), {"model": {"name": ""}}, "spec.model.name"),
+    "backend is known": (with_(backend="qwen3_vllm"), with_(backend="bm25"), 'supported values: "qwen3_vllm"'),
+    "format is known": (with_(instructionFormat="standard"), with_(instructionFormat="long"), "instructionFormat"),
+    "instruction isn't empty": (with_(instruction="Rank."), with_(instruction=""), "spec.instruction"),
+    "model length has a floor": (with_(maxModelLen=64), with_(maxModelLen=63), "greater than or equal to 64"),
+    "model length has a ceiling": (with_(maxModelLen=40960), with_(maxModelLen=40961), "less than or equal to 40960"),
+    "replicas aren't negative": (with_(replicas=0), with_(replicas=-1), "spec.replicas"),
+    "one source": (
+        with_model(source=PVC),
+        with_model(source={**PVC, **TOKEN}),
+        "exactly one of pvc, image and hub must be given",
+    ),
+    "some source": (with_model(source=TOKEN), with_model(source={}), "exactly one of pvc, image and hub"),
+    "a source stays within its volume": (
+        with_model(source={"pvc": {"claimName": "weights", "path": "a/b-1.0"}}),
+        with_model(source={"pvc": {"claimName": "weights", "path": "../etc"}}),
+        "spec.model.source.pvc.path",
+    ),
+    "an image has a reference": (
+        with_model(source={"image": {"reference": "registry.example/weights:1"}}),
+        with_model(source={"image": {}}),
+        "spec.model.source.image.reference",
+    ),
+    "a path takes no source": (
+        with_model(source=PVC),
+        {"model": {**PATH_MODEL, "source": PVC}},
+        "it takes no source",
+    ),
+    "a path takes no revision": (
+        with_model(revision="main"),
+        {"model": {**PATH_MODEL, "revision": "main"}},
+        "it takes no revision",
+    ),
+    "a cache goes with the hub": (
+        with_model(source=TOKEN, cache={"existingClaim": "cache"}),
+        with_model(source=PVC, cache={"existingClaim": "cache"}),
+        "a cache is for downloaded weights",
+    ),
+    "a cache doesn't go with a path": (
+        with_model(cache={"existingClaim": "cache"}),
+        {"model": {**PATH_MODEL, "cache": {"existingClaim": "cache"}}},
+        "a cache is for downloaded weights",
+    ),
+    "a gpu has a type": (with_(gpu={"type": "t4"}), with_(gpu={"count": 1}), "spec.gpu.type"),
+    "at least one gpu": (with_(gpu={"type": "t4", "count": 1}), with_(gpu={"type": "t4", "count": 0}), "gpu.count"),
+    "no more parallel than gpus": (
+        with_(gpu={"type": "t4", "count": 2}, engine={"tensorParallelSize": 2}),
+        with_(gpu={"type": "t4"}, engine={"tensorParallelSize": 2}),
+        "must not exceed gpu.count",
+    ),
+    "not parallel without gpus": (
+        with_(engine={"tensorParallelSize": 1}),
+        with_(engine={"tensorParallelSize": 2}),
+        "must not exceed gpu.count",
+    ),
+    "dtype is known": (with_(engine={"dtype": "bfloat16"}), with_(engine={"dtype": "int4"}), "engine.dtype"),
+    "batches aren't empty": (with_(engine={"inferBatchSize": 1}), with_(engine={"inferBatchSize": 0}), "inferBatch"),
+    "memory is a share": (
+        with_(engine={"gpuMemoryUtilization": 1}),
+        with_(engine={"gpuMemoryUtilization": 1.1}),
+        "gpuMemoryUtilization",
+    ),
+    "the largest request fits the queue": (
+        with_(limits={"maxDocuments": 500, "maxQueuedDocuments": 500}),
+        with_(limits={"maxDocuments": 500, "maxQueuedDocuments": 499}),
+        "maxQueuedDocuments must be at least maxDocuments",
+    ),
+    "bodies aren't tiny": (with_(limits={"maxBodyBytes": 1024}), with_(limits={"maxBodyBytes": 1023}), "maxBodyBytes"),
+    "a timeout is a duration": (
+        with_(limits={"requestTimeout": "1m30s"}),
+        with_(limits={"requestTimeout": "90"}),
+        "requestTimeout",
+    ),
+    "a timeout isn't short": (
+        with_(limits={"requestTimeout": "1s"}),
+        with_(limits={"requestTimeout": "999ms"}),
+        "requestTimeout must be between 1s and 1h",
+    ),
+    "a timeout isn't long": (
+        with_(limits={"requestTimeout": "1h"}),
+        with_(limits={"requestTimeout": "61m"}),
+        "requestTimeout must be between 1s and 1h",
+    ),
+    "a drain isn't long": (
+        with_(rollout={"drainTimeout": "30m"}),
+        with_(rollout={"drainTimeout": "31m"}),
+        "drainTimeout must be between 1s and 30m",
+    ),
+    "a strategy is known": (with_(rollout={"strategy": "InPlace"}), with_(rollout={"strategy": "Both"}), "strategy"),
+    "a pull secret has a name": (with_(imagePullSecrets=[{"name": "a"}]), with_(imagePullSecrets=[{}]), "name"),
+    "our labels are ours": (
+        with_pods(metadata={"labels": {"team": "search"}}),
+        with_pods(metadata={"labels": {"app.kubernetes.io/name": "mine"}}),
+        "belong to the operator",
+    ),
+    "our annotation is ours": (
+        with_pods(metadata={"annotations": {"team": "search"}}),
+        with_pods(metadata={"annotations": {"reranker.dev/config-hash": "0"}}),
+        "belongs to the operator",
+    ),
+    "a variable has one origin": (
+        with_pods(env=[{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]),
+        with_pods(env=[{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]),
+        "only one of value and valueFrom",
+    ),
+    "a variable comes once": (
+        with_pods(env=[{"name": "A", "value": "1"}]),
+        with_pods(env=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]),
+        "Duplicate value",
+    ),
+    "our volumes are ours": (
+        with_pods(volumes=[{"name": "extra", "emptyDir": {}}]),
+        with_pods(volumes=[{"name": "config", "emptyDir": {}}]),
+        "belong to the operator",
+    ),
+    "resources are quantities": (
+        with_pods(resources={"requests": {"cpu": 2, "memory": "3Gi"}}),
+        with_pods(resources={"requests": {"memory": "a lot"}}),
+        "resources.requests.memory",
+    ),
+    "tolerations are checked": (
+        with_pods(tolerations=[{"operator": "Exists"}]),
+        with_pods(tolerations=[{"operator": "Sometimes"}]),
+        "tolerations[0].operator",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_accepts(api: Api, rule: str):
+    accepted, _, _ = RULES[rule]
+    create(api, accepted)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_rejects(api: Api, rule: str):
+    _, rejected, message = RULES[rule]
+    with pytest.raises(Rejected) as caught:
+        create(api, rejected)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a", "products-2", "a" * 56])
+def test_name_of_a_service_is_accepted(api: Api, name: str):
+    create(api, with_(), name)
+
+
+@pytest.mark.parametrize("name", ["2-products", "products.eu", "a" * 57])
+def test_other_name_is_rejected(api: Api, name: str):
+    with pytest.raises(Rejected, match="the name becomes that of a Service"):
+        create(api, with_(), name)
+
+
+def test_server_fills_in_the_defaults_that_the_models_have(api: Api):
+    filled = create(api, with_())["spec"]
+    without_absent = RerankerDeploymentSpec.model_validate(with_()).as_object()
+    assert filled == without_absent
+    assert filled["engine"]["inferBatchSize"] == 100
+    assert filled["limits"]["requestTimeout"] == "60s"
+
+
+def test_extra_arguments_are_kept_whole(api: Api):
+    arguments = {"block_size": 32, "nested": {"deep": [1, {"a": None}]}, "on": True}
+    assert create(api, with_(engine={"extraArgs": arguments}))["spec"]["engine"]["extraArgs"] == arguments
+
+
+def test_opaque_parts_of_pods_are_kept_whole(api: Api):
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
+    volume = {"name": "extra", "configMap": {"name": "x", "items": [{"key": "a", "path": "b"}]}}
+    filled = create(api, with_pods(affinity=affinity, volumes=[volume]))["spec"]["podTemplate"]
+    assert filled == {"affinity": affinity, "volumes": [volume]}
+
+
+def test_table_of_kubectl_get(api: Api):
+    api.create("rerankerdeployments", reranker("default", "shown", gpu={"type": "t4"}))
+    path = "/apis/reranker.dev/v1alpha1/namespaces/default/rerankerdeployments"
+    table = api.call("GET", path, headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"})
+    columns = [column["name"] for column in table["columnDefinitions"] if column["priority"] == 0]
+    assert columns == ["Name", "Backend", "Format", "GPU", "Ready", "Available", "Progressing", "Age"]
+    row = next(row for row in table["rows"] if row["cells"][0] == "shown")
+    assert row["cells"][1:4] == ["qwen3_vllm_score", "compact", "t4"]
+    api.delete("rerankerdeployments", "default", "shown")
+
+
+def test_short_name_and_category_are_served(api: Api):
+    resources = api.call("GET", "/apis/reranker.dev/v1alpha1")["resources"]
+    served = next(resource for resource in resources if resource["name"] == "rerankerdeployments")
+    assert (served["shortNames"], served["categories"]) == (["rrd"], ["reranker"])
+
+
+def test_committed_crd_is_what_the_models_say(tmp_path: Path):
+    subprocess.run([sys.executable, "-m", "reranker_operator.api.generate", tmp_path], check=True)
+    assert (tmp_path / CRD.name).read_text() == CRD.read_text()
