@@ -1,0 +1,71 @@
+{{- /* The objects' name: the release's, with the chart's where the release's doesn't hold it. */ -}}
+{{- define "reranker-operator.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Labels that never change, for selectors. Not those of the rerankers, whose name is `reranker`. */ -}}
+{{- define "reranker-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{- define "reranker-operator.labels" -}}
+{{ include "reranker-operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
+{{- define "reranker-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "reranker-operator.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The operator's configuration file. Its keys are those of reranker_operator/settings.py. */ -}}
+{{- define "reranker-operator.config" -}}
+namespaces: {{ .Values.rbac.namespaces | toJson }}
+images:
+  gpu: {{ default (printf "reranker-service:%s" .Chart.AppVersion) .Values.images.gpu | quote }}
+  cpu: {{ default (printf "reranker-service-cpu:%s" .Chart.AppVersion) .Values.images.cpu | quote }}
+imagePullPolicy: {{ .Values.images.pullPolicy }}
+imagePullSecrets: {{ .Values.images.pullSecrets | toJson }}
+resyncSeconds: {{ .Values.resyncSeconds }}
+gpuProfiles:
+  {{- toYaml .Values.gpuProfiles | nindent 2 }}
+{{- end -}}
+
+{{- /* What the operator may do; a test compares it with the table in reranker_operator/rbac.py. */ -}}
+{{- define "reranker-operator.rules" -}}
+- apiGroups: [reranker.dev]
+  resources: [rerankerdeployments]
+  verbs: [get, list, watch]
+- apiGroups: [reranker.dev]
+  resources: [rerankerdeployments/status]
+  verbs: [patch]
+- apiGroups: [reranker.dev]
+  resources: [rerankerdeployments/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [""]
+  resources: [configmaps, services]
+  verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end -}}

@@ -1,0 +1,139 @@
+"""The real helm renders the real chart; the tests look at the objects that come out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "reranker-operator"
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The objects of one rendering, in order."""
+
+    objects: list[Manifest]
+
+    def all(self, kind: str) -> list[Manifest]:
+        return [manifest for manifest in self.objects if manifest["kind"] == kind]
+
+    def one(self, kind: str) -> Manifest:
+        (manifest,) = self.all(kind)
+        return manifest
+
+    @property
+    def pod(self) -> Manifest:
+        template: Manifest = self.one("Deployment")["spec"]["template"]
+        return template
+
+    @property
+    def container(self) -> Manifest:
+        (container,) = self.pod["spec"]["containers"]
+        found: Manifest = container
+        return found
+
+    @property
+    def config(self) -> Manifest:
+        content: Manifest = yaml.safe_load(self.one("ConfigMap")["data"]["config.yaml"])
+        return content
+
+
+class Helm:
+    """The helm binary: that of the local cluster's tools, else the one on PATH."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._program = find_helm()
+        self._scratch = scratch
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = (self._program, *arguments)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+
+    def template(
+        self, values: Mapping[str, Any] | None = None, *, release: str = "reranker-operator", namespace: str = "system"
+    ) -> subprocess.CompletedProcess[str]:
+        return self.run("template", release, str(CHART), "--namespace", namespace, *self.values(values))
+
+    def render(self, values: Mapping[str, Any] | None = None, **names: str) -> Rendered:
+        done = self.template(values, **names)
+        assert done.returncode == 0, done.stderr
+        return Rendered([manifest for manifest in yaml.safe_load_all(done.stdout) if manifest])
+
+    def notes(self, values: Mapping[str, Any] | None = None) -> str:
+        """What a user reads after an installation."""
+        where = ("--namespace", "system", "--dry-run=client")
+        done = self.run("install", "reranker-operator", str(CHART), *where, *self.values(values))
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("\nNOTES:\n")[2]
+
+    def values(self, values: Mapping[str, Any] | None) -> tuple[str, ...]:
+        if values is None:
+            return ()
+        file = self._scratch / f"values-{len(list(self._scratch.iterdir()))}.json"
+        file.write_text(json.dumps(values))
+        return ("--values", str(file))
+
+
+def find_helm() -> str:
+    """Where helm is; without it there is nothing to test, which is an error and no reason to skip."""
+    tools = ROOT / "hack" / "cluster" / "cluster"
+    if tools.is_file():
+        asked = subprocess.run((str(tools), "bin"), capture_output=True, text=True, timeout=60, check=False)
+        built = Path(asked.stdout.strip()) / "helm"
+        if asked.returncode == 0 and asked.stdout.strip() and built.is_file():
+            return str(built)
+    found = shutil.which("helm")
+    if found is None:
+        raise FileNotFoundError("helm is needed: `hack/cluster/cluster build` builds it")
+    return found
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(tmp_path_factory.mktemp("values"))
+
+
+@pytest.fixture(scope="session")
+def defaults(helm: Helm) -> Rendered:
+    """The chart with no value set."""
+    return helm.render()
+
+
+@pytest.fixture(scope="session")
+def chart() -> Path:
+    return CHART
+
+
+@pytest.fixture(scope="session")
+def default_values() -> Manifest:
+    values: Manifest = yaml.safe_load((CHART / "values.yaml").read_text())
+    return values
+
+
+@pytest.fixture(scope="session")
+def schema() -> Manifest:
+    content: Manifest = json.loads((CHART / "values.schema.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="session")
+def with_value() -> Callable[[str, Any], Manifest]:
+    """Values with one set, by its dotted path."""
+
+    def nest(path: str, value: Any) -> Manifest:
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        nested: Manifest = value
+        return nested
+
+    return nest
