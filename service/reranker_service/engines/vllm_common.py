@@ -1,0 +1,221 @@
+"""What both vLLM engines share, and the one place that knows how vLLM 0.18 to 0.32 differ.
+
+vLLM's `LLM` is used in process: it takes token ids, and a call returns when its batch is done. It is not thread-safe
+(its loop hands every finished output to whoever runs it), so one thread owns it; see the engine protocol.
+"""
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from reranker_service.engines.protocol import Capacity, Checkpoint, EngineDead, EngineError, EngineLoadError
+from reranker_service.engines.vllm_env import is_cpu_build, vllm_version
+from reranker_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# A step on a CPU takes seconds per thousand tokens for a real model; short steps keep the sign of life honest.
+CPU_BATCHED_TOKENS = 2048
+GPU_BATCHED_TOKENS = 8192
+CPU_BLOCK_SIZE = 32
+
+
+class VllmEngine:
+    """Loading, stepping and closing; a subclass says how prompts become log-odds.
+
+    `generated_tokens` is what a subclass needs of the model's length beside the prompt.
+    """
+
+    generated_tokens = 0
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cpu = is_cpu_build()
+        self._llm: Any = None
+        self._failure: str | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """`vllm` and its version."""
+        return f"vllm {vllm_version()}"
+
+    @property
+    def capacity(self) -> Capacity:
+        """Prompt length and documents per submission, from the settings."""
+        return Capacity(
+            max_prompt_tokens=self._settings.max_model_len - self.generated_tokens,
+            batch_documents=self._settings.infer_batch_size,
+        )
+
+    def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:
+        """Import vLLM, read the weights, reserve the cache. 10 to 20 s on a quiet 2-core machine."""
+        try:
+            import vllm  # noqa: PLC0415 - takes seconds, and the port must be open by then
+        except Exception as error:
+            raise EngineLoadError("EngineMissing", f"vLLM can't be imported: {error}") from error
+        quiet_misleading_loggers()
+        arguments = self._arguments(checkpoint) | self._specific_arguments() | self._settings.engine_args
+        log.info("loading %s: %s", checkpoint.path, arguments)
+        try:
+            self._llm = vllm.LLM(**arguments)
+            self._prepare(checkpoint)
+        except Exception as error:
+            raise EngineLoadError(*explain_load_failure(error)) from error
+        self._watch_steps(on_step)
+
+    def score(self, prompts: list[list[int]]) -> list[float]:
+        """See the protocol. A failure leaves no half-done prompt behind that could answer the next call."""
+        if self._failure is not None:
+            raise EngineDead(self._failure)
+        try:
+            outputs = self._run([{"prompt_token_ids": ids} for ids in prompts])
+            self._check_outputs(prompts, outputs)
+            return [self._log_odds(output) for output in outputs]
+        except Exception as error:
+            self._recover(error)
+            if isinstance(error, EngineError):
+                raise
+            raise EngineError(f"{type(error).__name__}: {error}") from error
+
+    def health(self) -> str | None:
+        """Why the engine can't score, or None; notices an engine process that died while nothing was asked of it."""
+        llm = self._llm
+        if self._failure is None and llm is not None:
+            core = getattr(llm.llm_engine, "engine_core", None)
+            if getattr(getattr(core, "resources", None), "engine_dead", False):
+                self._failure = "vLLM's engine process has died"
+        return self._failure
+
+    def close(self) -> None:
+        """End vLLM's processes, where it has any."""
+        llm, self._llm = self._llm, None
+        if llm is not None:
+            self._failure = self._failure or "the engine was closed"
+            llm.llm_engine.engine_core.shutdown()
+
+    # What a subclass defines.
+
+    def _specific_arguments(self) -> dict[str, Any]:
+        """Arguments of `LLM` that make it this engine."""
+        raise NotImplementedError
+
+    def _prepare(self, checkpoint: Checkpoint) -> None:
+        """Called once after loading."""
+        raise NotImplementedError
+
+    def _run(self, prompts: list[dict[str, list[int]]]) -> list[Any]:
+        """One vLLM call; its outputs in the order of the prompts."""
+        raise NotImplementedError
+
+    def _log_odds(self, output: Any) -> float:
+        """The log-odds in one output; raises EngineError when it holds none."""
+        raise NotImplementedError
+
+    # Arguments and differences between platforms.
+
+    def _arguments(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        settings = self._settings
+        batched_tokens = CPU_BATCHED_TOKENS if self._cpu else GPU_BATCHED_TOKENS
+        arguments: dict[str, Any] = {
+            "model": str(checkpoint.path),
+            "dtype": self._dtype(),
+            "max_model_len": settings.max_model_len,
+            "enable_prefix_caching": settings.enable_prefix_caching,
+            "enforce_eager": eager(settings, cpu=self._cpu),
+            "tensor_parallel_size": settings.tensor_parallel_size,
+            "gpu_memory_utilization": settings.gpu_memory_utilization,
+            "max_num_batched_tokens": max(batched_tokens, settings.max_model_len),
+            "disable_log_stats": True,
+        }
+        if self._cpu:
+            # The default of 128 tokens is longer than most prompts' shared head, so that nothing would be reused.
+            arguments["block_size"] = CPU_BLOCK_SIZE
+        if engine_argument_exists("use_tqdm_on_load"):
+            arguments["use_tqdm_on_load"] = False
+        return arguments
+
+    def _dtype(self) -> str:
+        dtype = self._settings.dtype
+        if not self._cpu:
+            return dtype
+        if dtype == "auto":
+            log.info("dtype auto means float32 on a CPU")
+            return "float32"
+        if dtype == "float16":
+            log.warning("dtype float16 on a CPU is slower and less exact than float32; say auto or float32")
+        return dtype
+
+    def _watch_steps(self, on_step: Callable[[], None]) -> None:
+        engine = self._llm.llm_engine
+        step = engine.step
+
+        def observed_step() -> Any:
+            result = step()
+            on_step()
+            return result
+
+        engine.step = observed_step
+
+    # Failures.
+
+    @staticmethod
+    def _check_outputs(prompts: list[list[int]], outputs: list[Any]) -> None:
+        """Each prompt has its own answer: vLLM reports some failures as outputs that look like a score of 0."""
+        if len(outputs) != len(prompts):
+            raise EngineError(f"vLLM answered {len(outputs)} of {len(prompts)} prompts")
+        for prompt, output in zip(prompts, outputs, strict=True):
+            failure = getattr(output, "error", None)
+            if failure:
+                raise EngineError(f"vLLM failed on a prompt of {len(prompt)} tokens: {failure}")
+            if list(output.prompt_token_ids) != prompt:
+                raise EngineError("vLLM's answers are out of step with what was asked")
+
+    def _recover(self, error: Exception) -> None:
+        """Finish what the failed call left inside vLLM; where that fails too, the engine is dead."""
+        if type(error).__name__ == "EngineDeadError":
+            self._failure = f"vLLM's engine has died: {error}"
+            return
+        try:
+            engine = self._llm.llm_engine
+            while engine.has_unfinished_requests():
+                engine.step()
+        except Exception as second:
+            log.exception("vLLM could not finish after a failed call")
+            self._failure = f"vLLM failed ({error}), and again while clearing up ({second})"
+
+
+def eager(settings: Settings, *, cpu: bool) -> bool:
+    """Whether the model runs without compilation: what the file says, else yes on a CPU (150 s saved, no loss)."""
+    return cpu if settings.enforce_eager is None else settings.enforce_eager
+
+
+def engine_argument_exists(name: str) -> bool:
+    """Whether the installed vLLM knows this constructor argument."""
+    from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
+
+    return any(field.name == name for field in dataclasses.fields(EngineArgs))
+
+
+def quiet_misleading_loggers() -> None:
+    """Silence warnings about things we don't use: they would send a reader looking for a fault that isn't there."""
+    for name in (
+        "vllm.entrypoints.pooling.scoring.io_processor",  # warns of a missing chat template: we send token ids
+        "vllm.renderers.base",  # warns that it has no tokenizer: neither does it need one
+    ):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def explain_load_failure(error: Exception) -> tuple[str, str]:
+    """A reason to classify by, and one line that says what happened, for a failure inside vLLM's constructor."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    lowered = text.lower()
+    if "out of memory" in lowered or "free memory on device" in lowered or isinstance(error, MemoryError):
+        return "OutOfMemory", f"not enough memory for the model and its cache: {text}"
+    if "kv cache" in lowered and "memory" in lowered:
+        return "OutOfMemory", f"no memory left for the key/value cache: {text}"
+    if isinstance(error, TypeError) and "unexpected keyword argument" in text:
+        return "BadEngineArguments", f"engine_args: {text}"
+    return "EngineFailed", f"{type(error).__name__}: {text}"

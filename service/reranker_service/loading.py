@@ -1,0 +1,106 @@
+"""From settings to a model that is warm: all that happens in the engine's thread before the first request."""
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+
+from reranker_service.checkpoint import resolve
+from reranker_service.engines.protocol import Capacity, Checkpoint, Engine, EngineError, EngineLoadError
+from reranker_service.progress import Progress
+from reranker_service.scoring.ordering import InvalidScore, require_finite
+from reranker_service.scoring.prompts import PromptBuilder, QueryTooLong
+from reranker_service.scoring.tokenizer import TokenizerError
+from reranker_service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Most tokens of one warm-up call: enough for real shapes, bounded for long contexts on slow machines.
+WARMUP_TOKENS = 16384
+WARMUP_QUERY = "running shoes for men 男士跑步鞋"
+WARMUP_SEED = 99
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What requests need of a model once its engine is ready."""
+
+    checkpoint: Checkpoint
+    prompts: PromptBuilder
+
+
+class Loader:
+    """Loads a model into an engine and warms it up.
+
+    Args:
+        settings: which model, and how its prompts are built.
+        engine: loaded by `load`, which runs in the engine's thread.
+        progress: learns from the warm-up how long an honest step takes.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine, progress: Progress) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._progress = progress
+        self._last_step = 0.0
+        self._longest_step = 0.0
+        self.model: LoadedModel | None = None
+
+    def load(self) -> None:
+        """Set `model`.
+
+        Raises:
+            EngineLoadError: with a reason, whatever it was that failed.
+        """
+        started = time.monotonic()
+        settings = self._settings
+        checkpoint = resolve(settings.model_name, settings.revision)
+        try:
+            prompts = PromptBuilder(
+                checkpoint.tokenizer,
+                instruction_format=settings.instruction_format,
+                instruction=settings.instruction,
+                max_tokens=self._engine.capacity.max_prompt_tokens,
+            )
+            prompts.build("a", ["a"])
+        except TokenizerError as error:
+            raise EngineLoadError("ModelInvalid", str(error)) from error
+        except QueryTooLong as error:
+            raise EngineLoadError("BadConfiguration", f"max_model_len is too small for the prompt: {error}") from error
+        self._engine.load(checkpoint, self._on_step)
+        loaded = time.monotonic()
+        log.info("%s loaded in %.1f s with %s; warming up", checkpoint.name, loaded - started, self._engine.version)
+        self._warm_up(prompts)
+        log.info("warmed up in %.1f s", time.monotonic() - loaded)
+        self.model = LoadedModel(checkpoint, prompts)
+
+    def _warm_up(self, prompts: PromptBuilder) -> None:
+        """Score what real requests look like: one document, a full batch of titles, a batch that is cut to length."""
+        capacity = self._engine.capacity
+        numbers = random.Random(WARMUP_SEED)  # noqa: S311 - only to make documents that differ
+        for documents, words in warmup_shapes(capacity):
+            texts = [" ".join(str(numbers.randrange(10**6)) for _ in range(words)) for _ in range(documents)]
+            try:
+                built = prompts.build(WARMUP_QUERY, texts)
+            except QueryTooLong:
+                return  # so short a model length that even this query leaves no room; real ones decide for themselves
+            self._last_step = time.monotonic()
+            try:
+                require_finite(self._engine.score([prompt.token_ids for prompt in built]))
+            except (EngineError, InvalidScore) as error:
+                raise EngineLoadError("EngineFailed", f"the warm-up failed: {error}") from error
+            self._on_step()
+        self._progress.calibrate(self._longest_step)
+
+    def _on_step(self) -> None:
+        now = time.monotonic()
+        if self._last_step and self.model is None:
+            self._longest_step = max(self._longest_step, now - self._last_step)
+        self._last_step = now
+        self._progress.step()
+
+
+def warmup_shapes(capacity: Capacity) -> list[tuple[int, int]]:
+    """(documents, words per document) of each warm-up call; six digits make at least six tokens."""
+    whole = max(1, min(capacity.batch_documents, WARMUP_TOKENS // capacity.max_prompt_tokens))
+    return [(1, 4), (min(capacity.batch_documents, WARMUP_TOKENS // 128), 4), (whole, capacity.max_prompt_tokens // 6)]

@@ -1,0 +1,49 @@
+"""From log-odds to scores and to an order that is the same on every run.
+
+The order is taken from the log-odds, not from the scores: in float64 the sigmoid is exactly 1.0 from 37 on, so that a
+good and a very good document would tie.
+"""
+
+import math
+from collections.abc import Sequence
+
+
+class InvalidScore(ArithmeticError):  # noqa: N818 - a name that callers read as the condition
+    """An engine gave NaN or an infinity for a document, so that no order exists."""
+
+    def __init__(self, index: int, value: float) -> None:
+        self.index = index
+        super().__init__(f"the engine returned {value} for document {index}")
+
+
+def sigmoid(log_odds: float) -> float:
+    """The probability of `yes`, in float64, without overflow on either side."""
+    if log_odds >= 0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1.0 + odds)
+
+
+def require_finite(log_odds: Sequence[float]) -> None:
+    """Raise InvalidScore for the first value that is NaN or infinite."""
+    for index, value in enumerate(log_odds):
+        if not math.isfinite(value):
+            raise InvalidScore(index, value)
+
+
+def rank(log_odds: Sequence[float]) -> list[int]:
+    """Indices from best to worst: score down, then index up.
+
+    Raises:
+        InvalidScore: a value is NaN or infinite.
+    """
+    require_finite(log_odds)
+    return sorted(range(len(log_odds)), key=lambda index: (-log_odds[index], index))
+
+
+def longest_first(lengths: Sequence[int]) -> list[int]:
+    """Indices from the longest to the shortest, equal lengths in their given order.
+
+    Neighbours in an engine's batch then have similar lengths; whoever scores in this order puts the results back.
+    """
+    return sorted(range(len(lengths)), key=lambda index: -lengths[index])
