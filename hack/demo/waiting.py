@@ -39,7 +39,7 @@ def reranker_state(shell: Shell, namespace: str, name: str) -> tuple[bool, str]:
     done = (
         seen
         and conditions.get("Available", {}).get("status") == "True"
-        and conditions.get("Progressing", {}).get("status") == "False"
+        and conditions.get("Progressing", {}).get("reason") == "RolloutComplete"
     )
     words = [f"{kind}={entry['status']} ({entry['reason']})" for kind, entry in conditions.items()]
     pods = shell.get("-n", namespace, "pods", "-l", f"app.kubernetes.io/instance={name}")["items"]

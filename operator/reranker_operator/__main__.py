@@ -54,6 +54,7 @@ async def run(configuration: settings.Settings, port: int, stop: asyncio.Event) 
         await _wait_for_crd(kube, stop)
         if stop.is_set():
             return
+        logger.info("serving %s of %s", ", ".join(configuration.namespaces) or "all namespaces", connection.server)
         async with asyncio.TaskGroup() as group:  # a part that fails ends them all
             # All begin before Kopf does: at its end it waits for, then cancels, whatever began later.
             parts = [group.create_task(queue.work()) for _ in range(WORKERS)]

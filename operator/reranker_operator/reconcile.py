@@ -95,15 +95,31 @@ class Reconciler:
         return Children(owned, await self._kube.list(POD, namespace, names.selector(name)))
 
     async def _without_conflicts(self, plan: Plan, resource: Object, children: Children) -> Plan:
-        """The plan, or one that touches nothing where an object of a child's name isn't ours."""
+        """The plan, or one that touches nothing where an object of a child's name isn't ours.
+
+        A child that lost its label or its owner counts as owned from here on: applying gives them back.
+        """
         for manifest in plan.apply:
             if identity(manifest) in children.owned:
                 continue
             metadata = manifest["metadata"]
             existing = await self._kube.get(kind_of(manifest), metadata["namespace"], metadata["name"])
-            if existing is not None and (verdict := conflict(existing, resource)) is not None:
+            if existing is None:
+                continue
+            if (verdict := conflict(existing, resource)) is not None:
                 return plan.turned_down(verdict)
+            if not is_owned(existing, resource):
+                await self._check_alive(resource)
+            children.owned[identity(manifest)] = existing
         return plan
+
+    async def _check_alive(self, resource: Object) -> None:
+        """Before a child is adopted: its owner may be deleted by now, and the child orphaned on purpose."""
+        metadata = resource["metadata"]
+        fresh = await self._kube.get(RERANKER_DEPLOYMENT, metadata["namespace"], metadata["name"])
+        same = fresh is not None and fresh["metadata"]["uid"] == metadata["uid"]
+        if fresh is None or not same or "deletionTimestamp" in fresh["metadata"]:
+            raise NotFoundError("it is being deleted")
 
     async def _carry_out(self, key: Key, plan: Plan, children: Children) -> tuple[Verdict, dict[Identity, Object]]:
         """Apply and delete what differs; what became of the spec, and the children as they are then."""

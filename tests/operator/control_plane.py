@@ -35,7 +35,10 @@ def binaries() -> Path:
     if given:
         return Path(given)
     command = [ROOT / "hack/cluster/cluster", "bin"]
-    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"hack/cluster/cluster bin: {done.stderr}")
+    return Path(done.stdout.strip())
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """What the operator makes of a RerankerDeployment, and that it stays so."""
 
+import time
 from typing import Any
 
 import pytest
@@ -171,15 +172,17 @@ def test_deletion_leaves_nothing(api: Api, namespace: str):
         assert not any(left), left
         return True
 
-    eventually(gone, "all is gone")
+    eventually(gone, "all is gone", within=60)
 
 
 def test_orphaned_children_are_adopted_with_their_pods(api: Api, namespace: str):
     create(api, namespace)
     (pod,) = new_pods(api, namespace)
+    time.sleep(2)  # the garbage collector orphans only what it has seen, and doesn't tell what it has
     path = f"/apis/reranker.dev/v1alpha1/namespaces/{namespace}/rerankerdeployments/products"
     api.call("DELETE", path, {"propagationPolicy": "Orphan"})
-    eventually(lambda: api.look(path) is None, "the resource is gone")
+    # The collector looks for new kinds every 30 s.
+    eventually(lambda: api.look(path) is None, "the resource is gone", within=60)
     assert len(children(api, namespace)) == 3
     api.create("rerankerdeployments", reranker(namespace))
     wait_for(api, namespace, Accepted="SpecValid")

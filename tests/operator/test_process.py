@@ -53,7 +53,7 @@ def test_deletion_needs_no_operator(api: Api, namespace: str, operator: Operator
     assert operator.stop() == 0
     try:
         api.delete("rerankerdeployments", namespace, "products")
-        eventually(lambda: not api.list("deployments", namespace), "the children are gone")
+        eventually(lambda: not api.list("deployments", namespace), "the children are gone", within=60)
     finally:
         operator.start()
 
