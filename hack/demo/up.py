@@ -184,6 +184,7 @@ def sweep_job(image: str) -> dict[str, Any]:
         "args": [
             "run", "10,50,100", "--repeat", "3", "--seed", "99", "--quiet-runs", "--wait", "120",
             "--warmup-requests", "1", "--warmup-documents", "50", "--url", f"http://{NAME}:8000",
+            "--termination-log", "/dev/termination-log",
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": {

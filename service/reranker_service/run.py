@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, engine: Engine) -> NoReturn:
-    """Serve with an engine that is not loaded yet, until drained, or until the model turns out not to load. Does not return."""
+    """Serve with an engine that is not loaded yet, until drained, or until loading fails. Does not return."""
     failures: list[BaseException] = []
 
     def on_failed(error: BaseException) -> None:

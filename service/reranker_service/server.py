@@ -8,10 +8,13 @@ probe, then refuses new work with 503 while it finishes the old, and only then c
 import asyncio
 import logging
 import signal
+import time
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from reranker_service.service import RerankService
 
@@ -22,6 +25,17 @@ log = logging.getLogger(__name__)
 KEEP_ALIVE_S = 75
 # How long requests that were given up may take to send their error.
 LAST_WORDS_S = 1.0
+
+
+class DatedProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
+    """uvicorn's protocol, which also tells each request since when its connection has been open."""
+
+    app_state: dict[str, Any]
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected; what is put into `app_state` is each request's `state`."""
+        self.app_state = {**self.app_state, "connected_at": time.monotonic()}
+        super().connection_made(transport)
 
 
 class DrainingServer(uvicorn.Server):
@@ -37,6 +51,7 @@ class DrainingServer(uvicorn.Server):
                 app,
                 host=server.host,
                 port=server.port,
+                http=DatedProtocol,
                 access_log=False,
                 log_config=None,
                 server_header=False,

@@ -78,10 +78,10 @@ class RerankService:
         self._dispatcher.start(self._loader.load, on_loaded=on_loaded)
 
     async def stop(self, timeout_s: float) -> bool:
-        """Give up what is not done and end the engine; False when it did not end in time."""
+        """Give up what is not done and end the engine; False when it did not end in time, as while it still loads."""
         self.lifecycle.stop_accepting()
         self.abort()
-        return await self._dispatcher.close(timeout_s)
+        return await self._dispatcher.close(timeout_s if self.model else 0.0)
 
     def abort(self) -> None:
         """Fail every request that is being worked on."""

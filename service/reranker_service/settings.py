@@ -74,6 +74,9 @@ class ServerKeys(BaseModel):
     max_queued_documents: Annotated[int, Field(ge=1, description="Most documents accepted and not yet scored")] = 10000
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    connection_max_age_s: Annotated[
+        float, Field(gt=0, description="Older connections are closed after a response, so that clients spread")
+    ] = 300.0
     drain_accept_s: Annotated[float, Field(ge=0, description="How long SIGTERM leaves the door open")] = 3.0
     drain_timeout_s: Annotated[float, Field(ge=0, description="Then, how long accepted work may take")] = 30.0
     stall_timeout_s: Annotated[float, Field(gt=0, description="No engine step for so long, with work: not live")] = 10.0

@@ -123,7 +123,7 @@ def slow(seconds: float) -> Callable[[Handler, Any], None]:
 FAULTS: dict[str, Callable[[Handler, Any], None]] = {
     "none": lambda handler, results: handler.reply_results(results),
     "slow": slow(0.5),
-    "late": slow(3.0),
+    "late": slow(5.0),
     "trickle": lambda handler, _: handler.trickle(),
     "status": lambda handler, _: handler.reply(b'{"error": {"message": "the queue is full"}}', 429),
     "reset": lambda handler, _: handler.reset(),

@@ -87,7 +87,7 @@ def test_faults_are_counted_one_for_one_each_for_its_reason(serve: Any, bench: A
     # After the 3 warm-ups every second answer is a fault, then two more come at the second size.
     faults = {4 + 2 * place: fault for place, fault in enumerate(FAULTS)} | {22: "reset", 23: "status"}
     server = serve(script(faults=faults))
-    ran = bench("5,6", "--repeat", "18", "--timeout", "1", "--quiet-runs", "--url", server.url)
+    ran = bench("5,6", "--repeat", "18", "--timeout", "2", "--quiet-runs", "--url", server.url)
     assert ran.status == 1
     n5 = [(5, 1 + 2 * place, reason) for place, reason in enumerate(FAULTS.values())]
     assert ran.lost() == [*n5, (6, 1, "transport"), (6, 2, "status")]
@@ -123,7 +123,7 @@ def test_a_slow_answer_is_a_slow_sample(serve: Any, bench: Any, script: Any) -> 
     assert ran.status == 0
     first, slow, last = ran.results["cells"][0]["values_ms"]
     assert slow >= 500
-    assert max(first, last) < 400
+    assert max(first, last) < slow
 
 
 def test_it_waits_until_the_server_is_ready_and_the_wanted_one(serve: Any, bench: Any, script: Any) -> None:

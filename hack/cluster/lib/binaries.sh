@@ -36,22 +36,34 @@ built_folder() { # tool: where its binary is or will be
   printf '%s/bin/%s-%s\n' "$cache" "$1" "${hash:0:16}"
 }
 
+compile() { # tool file
+  cd "$here/tools/$1" || return
+  CGO_ENABLED=0 GOFLAGS=-mod=readonly exec go build -trimpath -buildvcs=false -p "${CLUSTER_BUILD_JOBS:-$(nproc)}" \
+    -ldflags "$(link_flags "$1")" -o "$2" .
+}
+
 build_tool() { # tool
-  local target
+  local target unfinished builder started=$SECONDS
   target="$(built_folder "$1")"
   if [[ -x $target/$1 ]]; then return; fi
   command -v go >/dev/null || fail "Go is needed to build $1: install Go 1.26 or newer and try again"
-  progress "building $1 $([[ $1 == kubernetes ]] && echo '(about 11 minutes on 2 cores)')"
-  mkdir -p "$cache/bin"
-  local unfinished="$target.$$"
+  progress "building $1$([[ $1 != kubernetes ]] || echo ' (about 11 minutes on 2 cores)')"
+  unfinished="$target.$$"
   mkdir -p "$unfinished"
-  if ! (cd "$here/tools/$1" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -buildvcs=false \
-    -p "${CLUSTER_BUILD_JOBS:-$(nproc)}" -ldflags "$(link_flags "$1")" -o "$unfinished/$1" .); then
-    rm -rf "$unfinished"
-    fail "building $1 failed"
-  fi
-  rm -rf "$target"
-  mv "$unfinished" "$target"
+  # In the background, so that something is said meanwhile; the compiler must not outlive an interrupted build.
+  (compile "$1" "$unfinished/$1") &
+  builder=$!
+  # shellcheck disable=SC2064 # these values are meant
+  trap "kill $builder 2>/dev/null; rm -rf '$unfinished'" EXIT
+  while kill -0 "$builder" 2>/dev/null; do
+    sleep 1
+    if (((SECONDS - started) % 60 == 59)); then progress "still building $1"; fi
+  done
+  wait "$builder" || fail "building $1 failed"
+  trap - EXIT
+  # Another build of the same may have been quicker; both are the same.
+  mv -T "$unfinished" "$target" 2>/dev/null || rm -rf "$unfinished"
+  progress "built $1 in $((SECONDS - started)) s"
 }
 
 bin_path() { # the folder of links, named by the builds that it points at

@@ -92,11 +92,14 @@ class _Exchange:
         scope.setdefault("state", {})
 
     async def send(self, message: Message) -> None:
-        """Pass a message on; a client of a replica that leaves is told not to keep its connection."""
+        """Pass a message on, and tell the client not to keep its connection when this replica leaves or it is old.
+
+        Clients that keep a connection for ever would never use a replica that was added.
+        """
         if message["type"] == "http.response.start":
             self.started = True
             self._status = message["status"]
-            if self._service.lifecycle.leaving:
+            if self._service.lifecycle.leaving or self._is_old():
                 message["headers"] = [*message.get("headers", []), (b"connection", b"close")]
         await self._send(message)
 
@@ -109,6 +112,11 @@ class _Exchange:
         if receive is not None:
             await _discard(receive, self._service.settings.server.max_body_bytes)
         await problem.response()(self.scope, _nothing, self.send)
+
+    def _is_old(self) -> bool:
+        connected_at: float | None = self.scope["state"].get("connected_at")
+        max_age_s = self._service.settings.server.connection_max_age_s
+        return connected_at is not None and time.monotonic() - connected_at > max_age_s
 
     def observe(self) -> None:
         """Count the request, once it is over."""

@@ -54,6 +54,9 @@ class VllmEngine:
         """Import vLLM, read the weights, reserve the cache. 10 to 20 s on a quiet 2-core machine."""
         try:
             import vllm  # noqa: PLC0415 - takes seconds, and the port must be open by then
+
+            if self._cpu:
+                register_architecture()
         except Exception as error:
             raise EngineLoadError("EngineMissing", f"vLLM can't be imported: {error}") from error
         quiet_misleading_loggers()
@@ -197,6 +200,19 @@ def engine_argument_exists(name: str) -> bool:
     from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
 
     return any(field.name == name for field in dataclasses.fields(EngineArgs))
+
+
+def register_architecture() -> None:
+    """Make the model's class known to vLLM as an object, under the names that both engines load it by.
+
+    vLLM otherwise starts a Python process to look at the class, so that CUDA stays untouched in this one: on a CPU
+    that only costs time, 10 s of each start where no cache of earlier starts survives, as in a pod.
+    """
+    from vllm import ModelRegistry  # noqa: PLC0415
+    from vllm.model_executor.models.qwen3 import Qwen3ForCausalLM  # noqa: PLC0415
+
+    for architecture in ("Qwen3ForCausalLM", "Qwen3ForSequenceClassification"):
+        ModelRegistry.register_model(architecture, Qwen3ForCausalLM)
 
 
 def quiet_misleading_loggers() -> None:

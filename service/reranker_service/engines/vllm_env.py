@@ -56,6 +56,7 @@ def _defaults(*, cpu: bool, local_model: bool, eager: bool, environ: Mapping[str
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         # vLLM's messages go through our own log format.
         "VLLM_CONFIGURE_LOGGING": "0",
         "TRANSFORMERS_VERBOSITY": "error",

@@ -1,7 +1,7 @@
 """A whole server process around a scripted engine: `python -m tests.unit.service.scripted_server '<JSON>'`.
 
-The JSON object has `model_name`, `port`, the server's keys in `server`, and what the engine does: `score_s` (seconds per
-call), `hang` (calls never return), `load_s`, `load_error`.
+The JSON object has `model_name`, `port`, the server's keys in `server`, and what the engine does: `score_s`
+(seconds per call), `hang` (calls never return), `load_s`, `load_error`.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from tests.unit.service.conftest import App, RunApp
@@ -159,6 +160,18 @@ async def test_a_long_batch_that_steps_is_alive(run_app: RunApp) -> None:
             app.engine.on_step()
             assert (await app.client.get("/livez")).status_code == 200
         app.engine.gate.set()
+        assert (await task).status_code == 200
+
+
+async def test_a_machine_whose_every_call_takes_longer_than_the_limit_is_alive(run_app: RunApp) -> None:
+    engine = ScriptedEngine()
+    engine.fail = lambda _: time.sleep(0.5)  # already while warming up, which is how the service learns of it
+    async with run_app(engine, stall_timeout_s=0.1) as app:
+        task = asyncio.create_task(app.rerank(["a"]))
+        await app.engine.wait_entered()
+        for _ in range(4):
+            assert (await app.client.get("/livez")).status_code == 200
+            await asyncio.sleep(0.1)
         assert (await task).status_code == 200
 
 

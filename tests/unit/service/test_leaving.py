@@ -93,7 +93,7 @@ def start(tiny_model: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 
 def test_a_drain_under_load_answers_every_request(start: Callable[..., Server]) -> None:
-    server = start(score_s=0.05, server={"drain_accept_s": 1.5})
+    server = start(score_s=0.05, server={"drain_accept_s": 8})
     server.until("/readyz", 200)
     answers: list[httpx.Response | Exception] = []
     stop = threading.Event()
@@ -151,11 +151,11 @@ def test_an_engine_that_never_answers_does_not_outlast_the_cap(start: Callable[.
     answer = stuck.get()
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
     assert server.exit_code() == 0
-    assert time.monotonic() - begun < 1 + 10
+    assert time.monotonic() - begun < 40
 
 
 def test_a_second_signal_cuts_the_drain_short(start: Callable[..., Server]) -> None:
-    server = start(hang=True, server={"drain_accept_s": 30, "drain_timeout_s": 60})
+    server = start(hang=True, server={"drain_accept_s": 300, "drain_timeout_s": 300})
     server.until("/readyz", 200)
     stuck = server.in_background()
     time.sleep(0.5)
@@ -164,23 +164,23 @@ def test_a_second_signal_cuts_the_drain_short(start: Callable[..., Server]) -> N
     server.terminate()
     assert stuck.get().status_code == 503
     assert server.exit_code() == 0
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
 
 
 def test_an_interrupt_at_a_terminal_skips_the_accept_window(start: Callable[..., Server]) -> None:
-    server = start(server={"drain_accept_s": 60})
+    server = start(server={"drain_accept_s": 300})
     server.until("/readyz", 200)
     server.process.send_signal(signal.SIGINT)
     assert server.exit_code() == 0
 
 
 def test_a_process_that_still_loads_leaves_at_once(start: Callable[..., Server]) -> None:
-    server = start(load_s=60, server={"drain_accept_s": 60})
+    server = start(load_s=300, server={"drain_accept_s": 300})
     server.until("/livez", 200)
     server.until("/readyz", 503)
     begun = server.terminate()
     assert server.exit_code() == 0
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60
 
 
 def test_a_model_that_does_not_load_ends_the_process_and_the_last_line_says_why(start: Callable[..., Server]) -> None:
@@ -189,6 +189,17 @@ def test_a_model_that_does_not_load_ends_the_process_and_the_last_line_says_why(
     last = server.log.read_text().splitlines()[-1]
     assert last.endswith("the model could not be loaded: OutOfMemory: the card has 16 GiB")
     assert " ERROR " in last
+
+
+def test_an_old_connection_is_closed_after_an_answer(start: Callable[..., Server]) -> None:
+    server = start(server={"connection_max_age_s": 1})
+    server.until("/readyz", 200)
+    with httpx.Client() as kept:
+        young = server.rerank(1, kept)
+        time.sleep(1.2)
+        old, new = server.rerank(1, kept), server.rerank(1, kept)
+    assert [answer.status_code for answer in (young, old, new)] == [200, 200, 200]
+    assert [answer.headers.get("connection") for answer in (young, old, new)] == [None, "close", None]
 
 
 def test_a_port_that_is_taken_ends_the_process(start: Callable[..., Server]) -> None:

@@ -114,7 +114,7 @@ def test_a_hub_name_that_is_neither_cached_nor_reachable_is_not_found(
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(EngineLoadError, match="Qwen/Nothing .* could not be fetched") as caught:
+    with pytest.raises(EngineLoadError, match=r"Qwen/Nothing .* could not be fetched") as caught:
         resolve("Qwen/Nothing", "main")
     assert caught.value.reason == "ModelNotFound"
 
