@@ -19,16 +19,15 @@ def demo_output() -> Iterator[str]:
     os.environ.setdefault("CLUSTER_NAME", "reranker-e2e")
     command = [sys.executable, "-m", "hack.demo"]
     try:
-        process = subprocess.Popen(
-            [*command, "up"], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
         lines = []
-        assert process.stdout is not None
-        for line in process.stdout:
-            sys.__stdout__.write(line)
-            sys.__stdout__.flush()
-            lines.append(line)
-        assert process.wait() == 0, "".join(lines[-60:])
+        with subprocess.Popen(
+            [*command, "up"], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            for line in process.stdout or ():
+                sys.__stdout__.write(line)
+                sys.__stdout__.flush()
+                lines.append(line)
+        assert process.returncode == 0, "".join(lines[-60:])
         yield "".join(lines)
     finally:
         subprocess.run([*command, "down"], cwd=ROOT, check=False)
