@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,9 @@ class Demo:
         recorder.print("[bold]$ make demo[/bold]")
         for result in self.results:
             recorder.print(result)
-        path.write_text(recorder.export_svg(title="make demo"), encoding="utf-8")
+        picture = recorder.export_svg(title="make demo")
+        # Fonts from another site don't load where a page shows the picture; what the reader has will do.
+        path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL), encoding="utf-8")
 
 
 def ranking_table(documents: list[str], results: list[dict[str, Any]]) -> Table:

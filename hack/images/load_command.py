@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from hack.images.current import images_of, remembered_base
-from hack.images.names import DEFAULT_TARGETS, ROOT, TARGETS, Image, ImagesError
+from hack.images.names import DEFAULT_TARGETS, ROOT, TARGETS, Image, ImagesError, uses_current_cluster
 from hack.images.progress import say, timed
 from hack.images.store import Store
 
@@ -27,7 +27,7 @@ def main() -> int:
         parser.error(f"no such image: {', '.join(sorted(unknown))} (there are {', '.join(TARGETS)})")
     try:
         images = built_images(targets, arguments.build_arg)
-        if os.environ.get("CLUSTER", "local") == "current":
+        if uses_current_cluster():
             load_into_current(images)
         else:
             for image in images:
@@ -70,6 +70,8 @@ def load_into_current(images: list[Image]) -> None:
 
 def push(images: list[Image]) -> None:
     """Push to the registry; one that asks for a login gets that of `buildah login` or `docker login`."""
+    if os.geteuid() != 0:
+        raise ImagesError("pushing needs root, which built the images: run `sudo -E hack/images/load`")
     store = Store()
     with store.locked():
         for image in images:

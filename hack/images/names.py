@@ -37,13 +37,19 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """The name for the cluster: in the registry of `IMAGE_REGISTRY` where one is set."""
-        return f"{os.environ.get('IMAGE_REGISTRY', 'localhost').rstrip('/')}/{self.name}:{self.tag}"
+        """The name for the cluster: the user's own (`CLUSTER=current`) may pull from the registry `IMAGE_REGISTRY`."""
+        registry = os.environ.get("IMAGE_REGISTRY") if uses_current_cluster() else None
+        return f"{(registry or 'localhost').rstrip('/')}/{self.name}:{self.tag}"
 
     @property
     def archive(self) -> Path:
         """The image in one file, an OCI archive."""
         return cache_folder() / "archives" / f"{self.name}-{self.tag}.tar"
+
+
+def uses_current_cluster() -> bool:
+    """Whether the images are for the cluster of the current kubectl context, not for the local one."""
+    return os.environ.get("CLUSTER", "local") == "current"
 
 
 def cache_folder() -> Path:

@@ -41,13 +41,20 @@ make_owned_folder() { # path: like mkdir -p, but what is made belongs to the own
 }
 
 lock_cluster() { # one up or down at a time; the lock goes with this process
+  lock="$states/.$cluster.lock"
   make_owned_folder "$states"
-  exec 9>"$states/.$cluster.lock"
-  if ! flock --nonblock 9; then
-    progress "waiting for another 'up' or 'down' of cluster $cluster"
-    flock 9
-  fi
+  while :; do
+    exec 9>"$lock"
+    if ! flock --nonblock 9; then
+      progress "waiting for another 'up' or 'down' of cluster $cluster"
+      flock 9
+    fi
+    # Whoever held it may have removed the file, and somebody else may hold the lock on a new one.
+    if [[ $lock -ef /proc/self/fd/9 ]]; then return; fi
+  done
 }
+
+remove_lock() { rm -f "$lock"; }
 
 # Tries a command every tenth of a second until it succeeds or the seconds are over.
 wait_for() { # seconds what command...
