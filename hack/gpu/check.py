@@ -1,0 +1,184 @@
+"""Correctness on a GPU: the packed forward pass against the plain path and transformers, over random shapes.
+
+Usage: python3 -m hack.gpu.check [random shapes] [seconds]
+"""
+
+import itertools
+import multiprocessing
+import sys
+import time
+
+import numpy as np
+import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from hack.gpu import common
+from hack.gpu.common import say
+from reranker_service.engines.packed.config import ModelConfig
+from reranker_service.engines.packed.gpu import GpuModel, stack_scores
+from reranker_service.engines.packed.plan import plan
+from reranker_service.engines.packed.reference import ReferenceModel
+
+SHAPES = {
+    "group 2": ModelConfig(256, 512, 4, 4, 2, 128, 1e-6, 1e6, 4096, tied=True, dtype="bfloat16"),
+    "group 4": ModelConfig(256, 768, 4, 8, 2, 128, 1e-6, 1e6, 4096, tied=True, dtype="bfloat16"),
+    "group 5": ModelConfig(320, 512, 3, 5, 1, 64, 1e-6, 1e4, 4096, tied=True, dtype="bfloat16"),
+    "group 1": ModelConfig(256, 512, 3, 2, 2, 64, 1e-6, 1e4, 4096, tied=True, dtype="bfloat16"),
+}
+DTYPES = ("float32", "bfloat16", "float16")
+VOCABULARY = 12000
+
+
+def draw(rng: np.random.Generator) -> list[list[int]]:
+    """Several requests of any size, with documents of 1 to many tokens, now and then a long one."""
+    start = rng.integers(0, 500, rng.integers(0, 40)).tolist()
+    prompts = []
+    longest = int(rng.choice([8, 40, 150]))
+    for _ in range(int(rng.choice([1, 1, 2, 5]))):
+        head = start + rng.integers(0, 500, rng.integers(0, 60)).tolist()
+        count = int(rng.choice([1, 10, 100, 300]))
+        prompts += [head + rng.integers(0, 500, rng.integers(1, longest + 1)).tolist() for _ in range(count)]
+    if rng.random() < 0.3:
+        prompts.append(rng.integers(0, 500, rng.integers(500, 3000)).tolist())
+    return [prompts[i] for i in rng.permutation(len(prompts))]
+
+
+def run(model: GpuModel, prompts: list[list[int]], budget: int) -> np.ndarray:
+    for buffer in model._buffers.values():  # noqa: SLF001 - what nothing writes must not be read
+        buffer.fill_(float("nan"))
+    results = [(part, model.submit(part)) for part in plan(prompts, budget)]
+    torch.cuda.synchronize()
+    return stack_scores(results, len(prompts))
+
+
+def plain(model: ReferenceModel, prompts: list[list[int]]) -> np.ndarray:
+    scores = np.full(len(prompts), np.nan)
+    for part in plan(prompts, 8192):
+        scores[part.prompts] = model.forward(part).float().cpu().numpy()
+    return scores
+
+
+def warm(item: tuple[str, str]) -> None:
+    """In a process of its own: compile the kernels of one shape and dtype into Triton's cache."""
+    name, dtype = item
+    weights = common.copy_of(
+        common.random_weights(SHAPES[name], torch.float32, vocabulary=VOCABULARY), getattr(torch, dtype)
+    )
+    model = GpuModel(
+        SHAPES[name], weights, common.chosen(dtype, SHAPES[name].group), max_tokens=4096, max_positions=4096
+    )
+    run(model, draw(np.random.default_rng(1)), 3000)
+
+
+def models_of(name: str) -> list[tuple[str, GpuModel, ReferenceModel]]:
+    """Each dtype's packed and plain model of one shape. What is not float32 has graphs for some sizes."""
+    config = SHAPES[name]
+    weights = common.random_weights(config, torch.float32, vocabulary=VOCABULARY)
+    models = []
+    for dtype in DTYPES:
+        kind = getattr(torch, dtype)
+        packed = GpuModel(
+            config,
+            common.copy_of(weights, kind),
+            common.chosen(dtype, config.group),
+            max_tokens=8192,
+            max_positions=4096,
+        )
+        for tokens in (256, 1024, 2048, 3072) if dtype != "float32" else ():
+            packed.capture(tokens)
+        models.append((dtype, packed, ReferenceModel(config, common.copy_of(weights, kind))))
+    return models
+
+
+def shapes(count: int, seconds: float) -> bool:
+    """Random batches in three dtypes; prints the differences from the plain path in float32."""
+    rng = np.random.default_rng(2025)
+    models = {name: models_of(name) for name in SHAPES}
+    errors: dict[str, list[np.ndarray]] = {}
+    done = 0
+    deadline = time.monotonic() + seconds
+    while done < count and time.monotonic() < deadline:
+        prompts = draw(rng)
+        budget = int(rng.choice([3000, 8192]))
+        for group in models.values():
+            truth = plain(group[0][2], prompts)
+            for dtype, packed, rough in group:
+                errors.setdefault(dtype, []).append(run(packed, prompts, budget) - truth)
+                if dtype != "float32":
+                    errors.setdefault(f"plain {dtype}", []).append(plain(rough, prompts) - truth)
+        done += 1
+    say(f"{done} random batches x {len(SHAPES)} shapes; log-odds, spread of truth {truth.std():.2f}")
+    fine = True
+    for dtype, differences in errors.items():
+        every = np.abs(np.concatenate(differences))
+        fine = fine and bool(np.isfinite(every).all()) and (dtype != "float32" or every.max() < 1e-4)
+        say(f"  {dtype:>14}: max {every.max():.2e}  rms {np.sqrt((every**2).mean()):.2e} of {every.size} prompts")
+    return fine
+
+
+def against_transformers() -> None:
+    """The 0.6B shape: ours in float32 and bfloat16 against transformers in both, one prompt at a time."""
+    config = common.SMALL
+    weights = common.random_weights(config, torch.float32)
+    shape = Qwen3Config(
+        vocab_size=151669, hidden_size=1024, intermediate_size=3072, num_hidden_layers=28, num_attention_heads=16,
+        num_key_value_heads=8, head_dim=128, max_position_embeddings=40960, rope_theta=1e6, rms_norm_eps=1e-6,
+        tie_word_embeddings=True,
+    )  # fmt: skip
+    # Made on the GPU: drawing 600 million weights on a CPU takes longer than everything else here.
+    with torch.device("cuda"):
+        theirs = Qwen3ForCausalLM(shape).eval()
+    body = theirs.model
+    with torch.no_grad():
+        body.embed_tokens.weight.copy_(weights.embedding)
+        body.norm.weight.copy_(weights.final_norm)
+        for layer, held in zip(body.layers, weights.layers, strict=True):
+            q, k, v = held.qkv.split((2048, 1024, 1024))
+            gate, up = held.gate_up.chunk(2)
+            attention, mlp = layer.self_attn, layer.mlp
+            for module, tensor in (
+                (attention.q_proj, q), (attention.k_proj, k), (attention.v_proj, v), (attention.o_proj, held.output),
+                (attention.q_norm, held.query_norm), (attention.k_norm, held.key_norm), (mlp.gate_proj, gate),
+                (mlp.up_proj, up), (mlp.down_proj, held.down), (layer.input_layernorm, held.input_norm),
+                (layer.post_attention_layernorm, held.post_norm),
+            ):  # fmt: skip
+                module.weight.copy_(tensor)
+    rng = np.random.default_rng(7)
+    prompts = common.request(rng, 24, "compact") + common.request(rng, 24, "standard")
+
+    def scores(model: Qwen3ForCausalLM) -> np.ndarray:
+        values = []
+        with torch.inference_mode():
+            for prompt in prompts:
+                state = model.model(torch.tensor([prompt], device="cuda")).last_hidden_state[0, -1]
+                values.append(float(state.float() @ weights.direction))
+        return np.asarray(values)
+
+    exact = scores(theirs)
+    low = np.abs(scores(theirs.to(torch.bfloat16)) - exact)
+    del theirs
+    say(f"transformers float32: log-odds {exact.mean():.3f} +- {exact.std():.3f}; its bfloat16: "
+        f"max {low.max():.4f} rms {np.sqrt((low**2).mean()):.4f}")  # fmt: skip
+    for dtype in ("float32", "bfloat16", "float16"):
+        kind = getattr(torch, dtype)
+        model = GpuModel(
+            config, common.copy_of(weights, kind), common.chosen(dtype), max_tokens=8192, max_positions=160
+        )
+        together = run(model, prompts, 8192)
+        alone = np.concatenate([run(model, [prompt], 8192) for prompt in prompts[:20]])
+        error = np.abs(together - exact)
+        say(f"  ours {dtype}: max {error.max():.2e} rms {np.sqrt((error**2).mean()):.2e}; "
+            f"alone or among others: {np.abs(together[:20] - alone).max():.2e}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    against_transformers()
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    multiprocessing.set_start_method("spawn")
+    with multiprocessing.Pool(12) as pool:
+        pool.map(warm, list(itertools.product(SHAPES, DTYPES)), chunksize=1)
+    say("kernels compiled")
+    good = shapes(count, float(sys.argv[2]) if len(sys.argv) > 2 else 60.0)
+    sys.exit(0 if good else 1)

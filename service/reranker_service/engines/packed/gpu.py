@@ -1,0 +1,293 @@
+"""The forward pass on an NVIDIA GPU: library products, our kernels between them, nothing allocated, one copy each way.
+
+Products take all tokens of a part at once and add the residual themselves. Small parts are replayed from captured
+graphs, because launching some 230 kernels takes longer than running them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reranker_service.engines.packed.choices import Choices
+from reranker_service.engines.packed.config import ModelConfig
+from reranker_service.engines.packed.kernels import GateProduct, Kernels
+from reranker_service.engines.packed.plan import TILE_FIELDS, Ints, Part, last_tiles, token_tiles
+from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
+
+# Graphs are captured for multiples of this many tokens; a part is padded to the next.
+GRAPH_STEP = 256
+# Room in a graph for documents (one for so many tokens) and for tiles that are not full.
+TOKENS_PER_DOCUMENT = 8
+SPARE_TILES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a forward pass: tokens, documents, tiles of tokens and of documents."""
+
+    tokens: int
+    documents: int
+    tiles: int
+    last_tiles: int
+
+    @property
+    def sections(self) -> tuple[int, ...]:
+        """Integers in each section of an upload, in the order of `Inputs`."""
+        tiles, ends = TILE_FIELDS * self.tiles, TILE_FIELDS * self.last_tiles
+        return self.tokens, self.tokens, self.tokens, self.documents, tiles, ends
+
+    @property
+    def total(self) -> int:
+        """Integers in one upload."""
+        return sum(map(_aligned, self.sections))
+
+    def holds(self, other: "Shape") -> bool:
+        """Whether a part of shape `other` fits in."""
+        return (
+            self.tokens >= other.tokens
+            and self.documents >= other.documents
+            and self.tiles >= other.tiles
+            and self.last_tiles >= other.last_tiles
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A part on the device, views of one buffer; see `plan.Part` and the tiles there."""
+
+    ids: Tensor
+    positions: Tensor
+    own: Tensor
+    last: Tensor
+    tiles: Tensor
+    last_tiles: Tensor
+
+
+@dataclass(slots=True)
+class _Graph:
+    shape: Shape
+    buffer: Tensor
+    scores: Tensor
+    graph: Any
+
+
+class GpuModel:
+    """A model on the current CUDA device.
+
+    Args:
+        config: the shape.
+        weights: on the device. Their `gate_up` is rearranged in place: rows of gate and up in turns.
+        choices: see `choices`.
+        max_tokens: most tokens of a part; buffers are made for so many.
+        max_positions: longest prompt.
+    """
+
+    def __init__(
+        self, config: ModelConfig, weights: ModelWeights, choices: Choices, *, max_tokens: int, max_positions: int
+    ) -> None:
+        self._config = config
+        self._weights = weights
+        self._choices = choices
+        self._device = weights.embedding.device
+        self._kernels = Kernels(
+            config, positions=max_positions, device=str(self._device), keys_ready=choices.keys_ready
+        )
+        self._head = weights.final_norm.float() * weights.direction
+        for layer in weights.layers:
+            layer.gate_up = layer.gate_up.unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 1).contiguous()
+        self._gate: GateProduct | None = None
+        self._described: list[Any] = []
+        if choices.gate is not None:
+            programs = _multiprocessors(self._device)
+            self._gate = GateProduct(choices.gate, programs)
+            self._described = [self._gate.describe_weights(layer.gate_up) for layer in weights.layers]
+        self._buffers = self._allocate(max_tokens)
+        self._graphs: dict[int, _Graph] = {}
+        self._pool: Any = None
+
+    def _allocate(self, tokens: int) -> dict[str, Tensor]:
+        kind = self._weights.embedding
+        widths = _widths(self._config)
+        if self._gate is not None:
+            widths["pairs"] = 0
+        return {
+            name: torch.empty(tokens, width, dtype=kind.dtype, device=kind.device) for name, width in widths.items()
+        }
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Memory that one forward pass takes beside the weights."""
+        return sum(buffer.nbytes for buffer in self._buffers.values())
+
+    @torch.inference_mode()
+    def submit(self, part: Part) -> Tensor:
+        """Queue a part. Returns its log-odds (n,) in pinned memory, valid after the stream is synchronised."""
+        tiles = token_tiles(part, self._choices.attention.tile)
+        ends = last_tiles(part, self._choices.last_attention.tile)
+        exact = Shape(len(part.ids), len(part.last), len(tiles), len(ends))
+        graph = self._graph_for(exact)
+        shape = exact if graph is None else graph.shape
+        pinned = torch.empty(shape.total, dtype=torch.int32, pin_memory=True)
+        fill(pinned.numpy(), shape, part, tiles, ends)
+        if graph is None:
+            buffer = pinned.to(self._device, non_blocking=True)
+            scores = torch.empty(exact.documents, dtype=torch.float32, device=self._device)
+            self._forward(views(buffer, shape), scores)
+        else:
+            graph.buffer.copy_(pinned, non_blocking=True)
+            graph.graph.replay()
+            scores = graph.scores
+        result = torch.empty(exact.documents, dtype=torch.float32, pin_memory=True)
+        return result.copy_(scores[: exact.documents], non_blocking=True)
+
+    def capture(self, tokens: int) -> None:
+        """Capture the graph that parts of up to `tokens` tokens are replayed from, from the next smaller size on."""
+        size = min(_bucket(tokens), self._buffers["states"].shape[0])
+        self._graphs[_bucket(tokens)] = self._capture(size)
+
+    def _graph_for(self, exact: Shape) -> _Graph | None:
+        graph = self._graphs.get(_bucket(exact.tokens))
+        return graph if graph is not None and graph.shape.holds(exact) else None
+
+    @torch.inference_mode()
+    def _capture(self, tokens: int) -> _Graph:
+        documents = tokens // TOKENS_PER_DOCUMENT
+        shape = Shape(
+            tokens,
+            documents,
+            tokens // self._choices.attention.tile + SPARE_TILES,
+            documents // self._choices.last_attention.tile + SPARE_TILES,
+        )
+        buffer = torch.zeros(shape.total, dtype=torch.int32, device=self._device)
+        scores = torch.empty(documents, dtype=torch.float32, device=self._device)
+        inputs = views(buffer, shape)
+        # Compiles kernels and lets the library choose, neither of which may happen while capturing.
+        self._forward(inputs, scores)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool):
+            self._forward(inputs, scores)
+        self._pool = self._pool or graph.pool()
+        return _Graph(shape, buffer, scores, graph)
+
+    def _forward(self, inputs: Inputs, scores: Tensor) -> None:
+        tokens = inputs.ids.shape[0]
+        config, kernels, weights = self._config, self._kernels, self._weights
+        states, normed, qkv, mixed = (self._buffers[name][:tokens] for name in ("states", "normed", "qkv", "mixed"))
+        torch.index_select(weights.embedding, 0, inputs.ids, out=states)
+        for index, layer in enumerate(weights.layers[:-1]):
+            kernels.norm(states, layer.input_norm, normed)
+            torch.mm(normed, layer.qkv.t(), out=qkv)
+            self._attend(layer, inputs, qkv[:, : config.query_size], qkv[:, config.query_size :], mixed)
+            states.addmm_(mixed, layer.output.t())
+            self._feed_forward(index, layer, states)
+        layer = weights.layers[-1]
+        documents = inputs.last.shape[0]
+        kernels.norm(states, layer.input_norm, normed)
+        pairs = qkv.view(-1)[: tokens * 2 * config.kv_size].view(tokens, 2 * config.kv_size)
+        torch.mm(normed, layer.qkv[config.query_size :].t(), out=pairs)
+        queries = normed.index_select(0, inputs.last) @ layer.qkv[: config.query_size].t()
+        ends = states.index_select(0, inputs.last)
+        gathered = mixed[:documents]
+        self._attend(layer, inputs, queries, pairs, gathered, last=inputs.last)
+        ends.addmm_(gathered, layer.output.t())
+        self._feed_forward(len(weights.layers) - 1, layer, ends)
+        kernels.score(ends, self._head, scores)
+
+    def _attend(
+        self, layer: LayerWeights, inputs: Inputs, queries: Tensor, pairs: Tensor, output: Tensor, *, last: Any = None
+    ) -> None:
+        """Attention of `queries` (rows, query_size) to the keys and values side by side in `pairs`."""
+        keys, values = pairs[:, : self._config.kv_size], pairs[:, self._config.kv_size :]
+        if self._choices.keys_ready:
+            self._kernels.prepare_keys(keys, layer.key_norm, inputs.positions)
+        self._kernels.attend(
+            queries,
+            keys,
+            values,
+            output,
+            query_norm=layer.query_norm,
+            key_norm=layer.key_norm,
+            positions=inputs.positions,
+            own=inputs.own,
+            tiles=inputs.tiles if last is None else inputs.last_tiles,
+            last=last,
+            choice=self._choices.attention if last is None else self._choices.last_attention,
+        )
+
+    def _feed_forward(self, index: int, layer: LayerWeights, states: Tensor) -> None:
+        """Add the feed-forward part to `states` (rows, hidden) in place."""
+        rows = states.shape[0]
+        normed, inner = self._buffers["normed"][:rows], self._buffers["inner"][:rows]
+        self._kernels.norm(states, layer.post_norm, normed)
+        if self._gate is not None:
+            self._gate(normed, self._described[index], inner)
+        else:
+            pairs = self._buffers["pairs"][:rows]
+            torch.mm(normed, layer.gate_up.t(), out=pairs)
+            self._kernels.silu_mul(pairs, inner)
+        states.addmm_(inner, layer.down.t())
+
+
+def _multiprocessors(device: Any) -> int:
+    """How many programs run at once on `device`; 1 where kernels are interpreted on a CPU."""
+    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
+
+
+def token_bytes(config: ModelConfig, itemsize: int) -> int:
+    """Most memory that a token of a part takes in a forward pass."""
+    return itemsize * sum(_widths(config).values())
+
+
+def graph_sizes(tokens: int) -> range:
+    """The sizes that graphs are captured for, up to `tokens`."""
+    return range(GRAPH_STEP, tokens + 1, GRAPH_STEP)
+
+
+def _widths(config: ModelConfig) -> dict[str, int]:
+    """Elements of a token in each buffer."""
+    return {
+        "states": config.hidden,
+        "normed": config.hidden,
+        "qkv": config.query_size + 2 * config.kv_size,
+        "mixed": config.query_size,
+        "pairs": 2 * config.intermediate,
+        "inner": config.intermediate,
+    }
+
+
+def _bucket(tokens: int) -> int:
+    return -(-tokens // GRAPH_STEP) * GRAPH_STEP
+
+
+def fill(buffer: Ints, shape: Shape, part: Part, tiles: Ints, ends: Ints) -> None:
+    """Write a part into `buffer` in the order of `views`, zeros where the shape is larger: no rows, no keys."""
+    arrays = (part.ids, part.positions, part.own, part.last, tiles.ravel(), ends.ravel())
+    place = 0
+    for array, size in zip(arrays, shape.sections, strict=True):
+        buffer[place : place + len(array)] = array
+        buffer[place + len(array) : place + _aligned(size)] = 0
+        place += _aligned(size)
+
+
+def views(buffer: Tensor, shape: Shape) -> Inputs:
+    """The sections of an upload."""
+    pieces = buffer.split([_aligned(size) for size in shape.sections])
+    exact = [piece[:size] for piece, size in zip(pieces, shape.sections, strict=True)]
+    return Inputs(*exact[:4], *(each.view(-1, TILE_FIELDS) for each in exact[4:]))
+
+
+def _aligned(size: int) -> int:
+    """Integers that a section takes: Triton compiles kernels apart for pointers that are no multiples of 16 bytes."""
+    return -(-size // 4) * 4
+
+
+def stack_scores(results: list[tuple[Part, Tensor]], prompts: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Scores in the order of the call's prompts, once all results have arrived."""
+    scores = np.full(prompts, np.nan, dtype=np.float32)
+    for part, result in results:
+        scores[part.prompts] = result.numpy()
+    return scores

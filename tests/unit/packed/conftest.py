@@ -1,0 +1,67 @@
+"""Small random Qwen3 checkpoints on disk, and the prompts to score with them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+YES, NO = 7, 11
+VOCABULARY = 211
+
+
+@dataclass(frozen=True)
+class Model:
+    folder: Path
+    transformers: Any
+
+    def log_odds(self, prompts: list[list[int]]) -> np.ndarray:
+        """One prompt at a time through transformers: no padding, no mask, nothing to get wrong."""
+        with torch.inference_mode():
+            logits = [self.transformers(torch.tensor([prompt])).logits[0, -1].float() for prompt in prompts]
+        return np.asarray([float(row[YES] - row[NO]) for row in logits])
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
+    def make(*, heads: int = 4, kv_heads: int = 2, head_dim: int = 16, tied: bool = True, **more: Any) -> Model:
+        torch.manual_seed(heads * 100 + kv_heads * 10 + tied)
+        config = Qwen3Config(
+            vocab_size=VOCABULARY,
+            num_attention_heads=heads,
+            num_key_value_heads=kv_heads,
+            head_dim=head_dim,
+            tie_word_embeddings=tied,
+            initializer_range=0.2,
+            **({"hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "rope_theta": 1e4} | more),
+        )
+        model = Qwen3ForCausalLM(config).eval()
+        for name, parameter in model.named_parameters():
+            if "norm" in name:
+                torch.nn.init.uniform_(parameter, 0.5, 1.5)
+        folder = tmp_path_factory.mktemp("checkpoint")
+        model.save_pretrained(folder)
+        assert json.loads((folder / "config.json").read_text())["model_type"] == "qwen3"
+        return Model(folder, model)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tied_model(make_model: Callable[..., Model]) -> Model:
+    return make_model()
+
+
+def draw_requests(rng: np.random.Generator, requests: int, documents: int, longest: int = 30) -> list[list[int]]:
+    """Prompts of several requests, shuffled; each request with its own head behind a start that all share."""
+    common = rng.integers(0, VOCABULARY, 5).tolist()
+    prompts = []
+    for _ in range(requests):
+        head = common + rng.integers(0, VOCABULARY, rng.integers(1, longest)).tolist()
+        prompts += [head + rng.integers(0, VOCABULARY, rng.integers(1, longest)).tolist() for _ in range(documents)]
+    return [prompts[place] for place in rng.permutation(len(prompts))]

@@ -1,0 +1,62 @@
+"""Runs the GPU's forward pass on a CPU, its kernels in Triton's interpreter; prints the largest error in log-odds.
+
+A program of its own: the interpreter is chosen when Triton is imported.
+"""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+os.environ["TRITON_INTERPRET"] = "1"
+
+import numpy as np
+import torch
+
+from reranker_service.engines.packed import gpu
+from reranker_service.engines.packed.choices import ProductChoice, choose
+from reranker_service.engines.packed.config import read_config
+from reranker_service.engines.packed.plan import last_tiles, plan, token_tiles
+from reranker_service.engines.packed.reference import ReferenceModel
+from reranker_service.engines.packed.weights import load_weights
+
+YES, NO = 7, 11
+
+
+def largest_error(folder: Path, prompts: list[list[int]], *, keys_ready: bool, padding: int, fused: bool) -> float:
+    config = read_config(folder)
+    torch.set_num_threads(1)
+
+    def weights() -> object:
+        return load_weights(folder, config, yes_id=YES, no_id=NO, device="cpu", dtype=torch.float32)
+
+    exact = ReferenceModel(config, weights())
+    choices = dataclasses.replace(choose((9, 0), "float32", config.group), keys_ready=keys_ready)
+    if fused:
+        gate = ProductChoice(rows=32, columns=32, inner=16, band=2, warps=4, stages=1)
+        choices = dataclasses.replace(choices, gate=gate)
+    model = gpu.GpuModel(config, weights(), choices, max_tokens=2000, max_positions=200)
+    worst = 0.0
+    for part in plan(prompts, 120):
+        tiles, ends = token_tiles(part, choices.attention.tile), last_tiles(part, choices.last_attention.tile)
+        shape = gpu.Shape(len(part.ids) + padding, len(part.last) + padding, len(tiles) + padding, len(ends) + padding)
+        for buffer in model._buffers.values():
+            buffer.fill_(float("nan"))
+        buffer = torch.full((shape.total,), -7, dtype=torch.int32)
+        gpu.fill(buffer.numpy(), shape, part, tiles, ends)
+        scores = torch.full((shape.documents,), float("nan"))
+        with torch.inference_mode():
+            model._forward(gpu.views(buffer, shape), scores)
+        error = (scores[: len(part.last)] - exact.forward(part)).abs().max()
+        worst = max(worst, float(error) if torch.isfinite(error) else float("inf"))
+    return worst
+
+
+if __name__ == "__main__":
+    folder, seed, keys_ready, padding, fused = Path(sys.argv[1]), *map(int, sys.argv[2:6])
+    rng = np.random.default_rng(seed)
+    prompts = []
+    for _ in range(2):
+        head = rng.integers(0, 211, rng.integers(1, 30)).tolist()
+        prompts += [head + rng.integers(0, 211, rng.integers(1, 20)).tolist() for _ in range(3)]
+    print(largest_error(folder, prompts, keys_ready=bool(keys_ready), padding=padding, fused=bool(fused)))

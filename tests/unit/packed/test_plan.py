@@ -1,0 +1,113 @@
+"""The packed layout read back: every prompt can be rebuilt from it, and every tile shows a row just what it may see."""
+
+import numpy as np
+import pytest
+
+from reranker_service.engines.packed.plan import Part, last_tiles, plan, token_tiles
+
+
+def draw(seed: int) -> list[list[int]]:
+    rng = np.random.default_rng(seed)
+    prompts = []
+    for _ in range(rng.integers(1, 4)):
+        head = rng.integers(0, 50, rng.integers(0, 60)).tolist()
+        prompts += [head + rng.integers(0, 50, rng.integers(1, 30)).tolist() for _ in range(rng.integers(1, 60))]
+    return prompts
+
+
+def rebuilt(part: Part, document: int) -> list[int]:
+    """A document's prompt, from the arrays that the device gets."""
+    last = int(part.last[document])
+    segment = next(s for s in part.segments if s.documents <= last < s.end)
+    own = part.ids[part.own[last] : last + 1]
+    return [*part.ids[segment.start : segment.documents].tolist(), *own.tolist()]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("budget", [1, 97, 400, 100_000])
+def test_parts_hold_every_prompt_once_within_the_budget(seed: int, budget: int) -> None:
+    prompts = draw(seed)
+    parts = plan(prompts, budget)
+    seen = []
+    for part in parts:
+        assert len(part.ids) <= budget or len(part.last) == 1
+        for document, prompt in enumerate(part.prompts.tolist()):
+            assert rebuilt(part, document) == prompts[prompt]
+        seen += part.prompts.tolist()
+    assert sorted(seen) == list(range(len(prompts)))
+
+
+def test_parts_are_of_about_one_size() -> None:
+    rng = np.random.default_rng(1)
+    head = list(range(50))
+    prompts = [head + rng.integers(100, 200, 28).tolist() for _ in range(1000)]
+    sizes = [len(part.ids) for part in plan(prompts, 9500)]
+    assert len(sizes) == 3
+    assert min(sizes) > 0.9 * max(sizes)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_positions_go_on_behind_the_prefix(seed: int) -> None:
+    for part in plan(draw(seed), 300):
+        for segment in part.segments:
+            prefix = segment.documents - segment.start
+            assert part.positions[segment.start : segment.documents].tolist() == list(range(prefix))
+            tokens = np.arange(segment.documents, segment.end)
+            assert np.array_equal(part.positions[tokens], tokens - part.own[tokens] + prefix)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("block", [4, 16, 64])
+def test_tiles_show_each_token_its_prefix_and_its_own_text(seed: int, block: int) -> None:
+    for part in plan(draw(seed), 500):
+        visible = np.zeros((len(part.ids), len(part.ids)), dtype=bool)
+        for row, rows, prefix_start, prefix, key, key_end in token_tiles(part, block).tolist():
+            assert 1 <= rows <= block
+            visible[row : row + rows, prefix_start : prefix_start + prefix] = True
+            for token in range(row, row + rows):
+                assert key <= part.own[token]
+                assert token < key_end
+                assert not visible[token, part.own[token] : token + 1].any()
+                visible[token, part.own[token] : token + 1] = True
+        assert np.array_equal(visible, expected(part))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_last_tiles_cover_each_document_once(seed: int) -> None:
+    for part in plan(draw(seed), 500):
+        rows = []
+        for row, count, prefix_start, prefix, key, key_end in last_tiles(part, 16).tolist():
+            assert 1 <= count <= 16
+            for document in range(row, row + count):
+                last = int(part.last[document])
+                segment = next(s for s in part.segments if s.documents <= last < s.end)
+                assert (prefix_start, prefix) == (segment.start, segment.documents - segment.start)
+                assert key <= part.own[last]
+                assert last < key_end
+                rows.append(document)
+        assert rows == list(range(len(part.last)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_runs_name_equally_long_neighbours(seed: int) -> None:
+    for part in plan(draw(seed), 500):
+        for segment in part.segments:
+            ends = []
+            place = segment.documents
+            for count, length in segment.runs:
+                ends += range(place + length - 1, place + count * length, length)
+                place += count * length
+            assert place == segment.end
+            assert ends == part.last[segment.first : segment.first + segment.count].tolist()
+
+
+def expected(part: Part) -> np.ndarray:
+    visible = np.zeros((len(part.ids), len(part.ids)), dtype=bool)
+    for segment in part.segments:
+        prefix = range(segment.start, segment.documents)
+        for token in prefix:
+            visible[token, segment.start : token + 1] = True
+        for token in range(segment.documents, segment.end):
+            visible[token, segment.start : segment.documents] = True
+            visible[token, part.own[token] : token + 1] = True
+    return visible
