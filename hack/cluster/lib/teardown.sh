@@ -44,9 +44,16 @@ remove_link() {
   disconnect_node
 }
 
+# Images are tens of thousands of files, and one `rm` waits for the disk at each of them: several take a quarter of its time.
+remove_state() {
+  [[ -d $state ]] || return 0
+  find "$state" -xdev -type f -print0 | xargs --null --no-run-if-empty --max-procs 8 --max-args 500 rm -f
+  rm -rf --one-file-system "$state"
+}
+
 remove_everything() {
   end_processes
   remove_link
   wait_for 10 "the control groups to go" cgroups_are_gone || fail "control groups named $cgroup cannot be removed"
-  if [[ -d $state ]]; then rm -rf --one-file-system "$state"; fi
+  remove_state
 }
