@@ -142,7 +142,7 @@ def draw_query(rng: random.Random, language: Language, *, held_out: bool) -> Com
     while True:
         category = None
         if rng.random() < 0.93:
-            category = _any_category(rng, language, groups=0.2, invented=0.07)
+            category = _any_category(rng, language, groups=0.2, invented=0.04)
         asked = [name for name, share in _ASKED.items() if rng.random() < share and _sensible(name, category)]
         rng.shuffle(asked)
         values = {name: _draw_value(rng, name, category, language) for name in asked[:4]}
@@ -207,7 +207,7 @@ def _draw_category(rng: random.Random, query: Combination, relation: Relation, l
         if pool:
             return _fitting(rng, pool, query.gender)
     if relation in ("sibling", "confusable", "other"):
-        while group_of(other := _any_category(rng, language, groups=0.08, invented=0.12)) == group_of(asked):
+        while group_of(other := _any_category(rng, language, groups=0.08, invented=0.08)) == group_of(asked):
             pass
         return other
     if asked.startswith(GROUP) and rng.random() < 0.9:
@@ -265,7 +265,7 @@ def _sensible(attribute: str, category: str | None) -> bool:
 
 
 def _draw_value(rng: random.Random, attribute: str, category: str | None, language: Language) -> str:
-    if attribute == "brand" and rng.random() < 0.35:
+    if attribute == "brand" and rng.random() < 0.25:
         return OPEN + invent(rng, language)
     if attribute == "gender" and category is not None:
         return rng.choice((*genders_of(category), "unisex"))

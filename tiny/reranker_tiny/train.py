@@ -23,7 +23,7 @@ from reranker_tiny.network import Network, collate
 from reranker_tiny.vocabulary import LANGUAGES
 
 SEED: Final = 20250601
-STEPS: Final = 2000
+STEPS: Final = 3000
 GROUPS: Final = 6
 LEARNING_RATE: Final = 3e-3
 WARMUP_STEPS: Final = 100
