@@ -35,13 +35,13 @@ class Suite:
 SUITES = (
     Suite("unit", "pure cores and single parts", 400),
     Suite("bench", "the benchmark's command line against a faulty server", 120),
-    Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 1080, ("hack/cluster/cluster", "build")),
+    Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 1020, ("hack/cluster/cluster", "build")),
     Suite("chart", "the Helm chart rendered by the real helm", 100),
     Suite("operator", "the operator against a real API server", 240),
-    Suite("service", "the service with the real vLLM on this CPU", 420),
+    Suite("service", "the service with the real vLLM on this CPU", 600),
     Suite("cluster", "the local node itself, and that it leaves nothing behind", 160),
-    Suite("images", "the images, built without a Docker engine", 540, ("hack/images/build",)),
-    Suite("e2e", "the whole product on the real node", 540),
+    Suite("images", "the images, built without a Docker engine", 480, ("hack/images/build",)),
+    Suite("e2e", "the whole product on the real node", 480),
 )
 
 
