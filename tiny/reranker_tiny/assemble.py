@@ -45,7 +45,7 @@ def assemble(output: Path, *, weights_folder: Path = model.WEIGHTS_FOLDER, token
         TokenizerError: the tokenizer can't be fetched or is another one.
         ValueError: the shipped weights don't fit the model.
     """
-    shipped, metadata = model.load_shipped(weights_folder)
+    shipped, _ = model.load_shipped(weights_folder)
     tokenizer_json = (tokenizer or ensure_tokenizer()).read_bytes()
     verify(tokenizer_json, str(tokenizer or "tokenizer.json"))
     output.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def assemble(output: Path, *, weights_folder: Path = model.WEIGHTS_FOLDER, token
     _write(output / "generation_config.json", _json(GENERATION_CONFIG))
     with tempfile.TemporaryDirectory(dir=output, prefix=".partial-") as partial:
         file = Path(partial) / WEIGHTS_NAME
-        save_file(model.full_weights(shipped), file, metadata={"format": "pt"} | metadata)
+        save_file(model.full_weights(shipped), file, metadata={"format": "pt"})
         file.chmod(0o644)
         file.replace(output / WEIGHTS_NAME)
     # Last, so that a folder with a config.json is a complete one.

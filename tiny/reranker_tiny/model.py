@@ -6,6 +6,7 @@ distribution's rounding may differ between platforms and library versions and th
 """
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,6 +35,7 @@ EMBEDDING_SEED = 20250601
 EMBEDDING_KEY = "model.embed_tokens.weight"
 ROW_IDS_KEY = "embedding.ids"
 ROWS_KEY = "embedding.rows"
+TRAINING_KEY = "training"
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 LAYERS_FILE = "layers.safetensors"
 ROWS_FILE = "embedding.safetensors"
@@ -119,7 +121,7 @@ def load_shipped(folder: Path = WEIGHTS_FOLDER) -> tuple[Weights, dict[str, str]
     metadata: dict[str, str] = {}
     for name in (LAYERS_FILE, ROWS_FILE):
         with safe_open(folder / name, framework="numpy") as file:
-            metadata |= file.metadata() or {}
+            metadata |= json.loads((file.metadata() or {}).get(TRAINING_KEY, "{}"))
             weights |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     for key, shape in layer_shapes().items():
         if key not in weights or weights[key].shape != shape:
@@ -134,8 +136,10 @@ def save_shipped(weights: Weights, metadata: dict[str, str], folder: Path = WEIG
     folder.mkdir(parents=True, exist_ok=True)
     layers = {name: weights[name].astype(np.float16) for name in layer_shapes()}
     rows = {ROW_IDS_KEY: weights[ROW_IDS_KEY].astype(np.int32), ROWS_KEY: weights[ROWS_KEY].astype(np.float16)}
-    save_file(layers, folder / LAYERS_FILE, metadata=metadata)
-    save_file(rows, folder / ROWS_FILE, metadata=metadata)
+    # In one entry: several would be written in an order that changes from run to run.
+    about = {TRAINING_KEY: json.dumps(metadata, sort_keys=True)}
+    save_file(layers, folder / LAYERS_FILE, metadata=about)
+    save_file(rows, folder / ROWS_FILE, metadata=about)
 
 
 def fingerprint(weights: Weights) -> str:

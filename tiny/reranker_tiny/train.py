@@ -43,12 +43,13 @@ def trained_rows(encoder: Encoder) -> list[int]:
     """
     rng = random.Random(SEED)
     seen: set[int] = set()
+    for instruction_format in dataset.FORMATS:
+        seen.update(*encoder.prompts("T", ["T"], instruction_format))
     for index in range(VOCABULARY_SAMPLE):
         judged = dataset.draw(rng, LANGUAGES[index % 2], held_out=False)
-        texts = [text.text for text in (judged.query, *judged.documents) if not text.invented]
-        for instruction_format in dataset.FORMATS:
-            for prompts in (encoder.prompts(text, [text], instruction_format) for text in texts):
-                seen.update(*prompts)
+        for text in (judged.query, *judged.documents):
+            if not text.invented:
+                seen.update(encoder.tokenizer.encode(f" {text.text}"))
     return sorted(seen - {encoder.tokenizer.yes_id, encoder.tokenizer.no_id})
 
 
