@@ -23,6 +23,17 @@ class BodyTooLarge(InvalidRequest):
         )
 
 
+class DocumentTooLong(InvalidRequest):
+    """A document does not fit and the request said not to cut it."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(
+            f"document {index} is longer than the model's room for it; allow truncation or send a shorter document",
+            param=f"documents[{index}]",
+            code="document_too_long",
+        )
+
+
 class QueueFull(RuntimeError):  # noqa: N818
     """Accepting the request would exceed the limit of queued documents. Nothing of it was accepted."""
 

@@ -10,31 +10,46 @@ from reranker_service import __version__
 from reranker_service.admission import Admission, Reservation
 from reranker_service.dispatcher import Dispatcher
 from reranker_service.engines.protocol import Engine
-from reranker_service.errors import DeadlineExceeded, InvalidRequest, NotServing
+from reranker_service.errors import DeadlineExceeded, DocumentTooLong, InvalidRequest, NotServing
 from reranker_service.lifecycle import Lifecycle, Phase
 from reranker_service.loading import LoadedModel, Loader
 from reranker_service.metrics import Metrics
 from reranker_service.progress import Progress
 from reranker_service.scoring.dedup import Deduplicated, deduplicate
 from reranker_service.scoring.ordering import rank
-from reranker_service.scoring.prompts import Prompt
+from reranker_service.scoring.prompts import NO_LIMITS, Limits, Prompt
 from reranker_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """Documents of one request, best first.
+class Question:
+    """What one request wants scored, in whatever dialect it was asked.
 
-    `order` holds indices into the request's documents; `log_odds` and `truncated` are by that index. `prompt_tokens`
-    counts the tokens that were scored, an exact duplicate's once.
+    `pairs` are (query, document). `truncate` False makes a document that would be cut an error.
+    """
+
+    pairs: Sequence[tuple[str, str]]
+    instruction: str | None = None
+    limits: Limits = NO_LIMITS
+    truncate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The pairs of one request, best first.
+
+    `order` holds indices into the request's pairs; `log_odds` and `truncated` are by that index. `prompt_tokens` counts
+    the tokens that were scored, an exact duplicate's once. `timings` are the seconds of each stage: `tokenize`,
+    `queue` (until the first engine call) and `engine` (from there to the last answer).
     """
 
     order: list[int]
     log_odds: list[float]
     truncated: list[bool]
     prompt_tokens: int
+    timings: dict[str, float]
 
 
 class RerankService:
@@ -93,11 +108,11 @@ class RerankService:
             return str(self.lifecycle.failure)
         return self._dispatcher.trouble()
 
-    async def rank(self, query: str, documents: Sequence[str], instruction: str | None) -> Ranking:
+    async def rank(self, question: Question) -> Ranking:
         """Score and order documents.
 
         Raises:
-            InvalidRequest: there are more documents than are allowed.
+            InvalidRequest: there are more documents than are allowed, or one is too long and must not be cut.
             QueryTooLong: no room is left for a document.
             QueueFull: the documents don't fit into the queue now.
             DeadlineExceeded: they were not scored in time.
@@ -106,48 +121,57 @@ class RerankService:
             NotServing: the model is not loaded, or the process is ending.
         """
         server = self.settings.server
-        if len(documents) > server.max_documents:
+        if len(question.pairs) > server.max_documents:
             raise InvalidRequest(
-                f"documents: {len(documents)} are more than the {server.max_documents} allowed in one request",
+                f"documents: {len(question.pairs)} are more than the {server.max_documents} allowed in one request; "
+                "send them in several requests",
                 param="documents",
                 code="too_many_documents",
             )
         model = self.model
         if model is None:
             raise NotServing(self.lifecycle.phase)
-        distinct = deduplicate(documents)
+        distinct = deduplicate(question.pairs)
+        timings: dict[str, float] = {}
         try:
             with self._admission.admit(len(distinct.unique)) as room:
                 async with asyncio.timeout(server.request_timeout_s):
-                    prompts = await self._tokenize(model, query, distinct.unique, instruction)
-                    log_odds = await self._score(prompts, room)
+                    prompts = await self._tokenize(model, distinct.unique, question, timings)
+                    truncated = [prompts[position].truncated for position in distinct.positions]
+                    if not question.truncate and any(truncated):
+                        raise DocumentTooLong(truncated.index(True))
+                    log_odds = await self._score(prompts, room, timings)
         except TimeoutError:
             raise DeadlineExceeded(server.request_timeout_s) from None
         self._count(distinct, prompts)
-        by_document = [log_odds[position] for position in distinct.positions]
+        by_pair = [log_odds[position] for position in distinct.positions]
         return Ranking(
-            order=rank(by_document),
-            log_odds=by_document,
-            truncated=[prompts[position].truncated for position in distinct.positions],
+            order=rank(by_pair),
+            log_odds=by_pair,
+            truncated=truncated,
             prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts),
+            timings=timings,
         )
 
     async def _tokenize(
-        self, model: LoadedModel, query: str, documents: list[str], instruction: str | None
+        self, model: LoadedModel, pairs: list[tuple[str, str]], question: Question, timings: dict[str, float]
     ) -> list[Prompt]:
         started = time.monotonic()
-        prompts = await asyncio.to_thread(model.prompts.build, query, documents, instruction)
-        self.metrics.tokenize_duration.observe(time.monotonic() - started)
+        prompts = await asyncio.to_thread(model.prompts.build_pairs, pairs, question.instruction, question.limits)
+        timings["tokenize"] = time.monotonic() - started
+        self.metrics.tokenize_duration.observe(timings["tokenize"])
         return prompts
 
-    async def _score(self, prompts: list[Prompt], room: Reservation) -> list[float]:
+    async def _score(self, prompts: list[Prompt], room: Reservation, timings: dict[str, float]) -> list[float]:
         job = await self._dispatcher.score([prompt.token_ids for prompt in prompts], room.release)
         taken_at = job.taken_at or job.queued_at
-        self.metrics.queue_duration.observe(taken_at - job.queued_at)
-        self.metrics.engine_duration.observe(time.monotonic() - taken_at)
+        timings["queue"] = taken_at - job.queued_at
+        timings["engine"] = time.monotonic() - taken_at
+        self.metrics.queue_duration.observe(timings["queue"])
+        self.metrics.engine_duration.observe(timings["engine"])
         return job.log_odds
 
-    def _count(self, distinct: Deduplicated, prompts: list[Prompt]) -> None:
+    def _count(self, distinct: Deduplicated[tuple[str, str]], prompts: list[Prompt]) -> None:
         metrics = self.metrics
         metrics.request_documents.observe(len(distinct.positions))
         metrics.documents.inc(len(distinct.positions))

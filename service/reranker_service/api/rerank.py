@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from reranker_service.api.schemas import ErrorResponse, RerankRequest, RerankResponse
 from reranker_service.errors import ClientGone
 from reranker_service.scoring.ordering import sigmoid
-from reranker_service.service import Ranking, RerankService
+from reranker_service.service import Question, Ranking, RerankService
 
 T = TypeVar("T")
 
@@ -32,7 +32,9 @@ def create_router(service: RerankService) -> APIRouter:
     async def rerank(body: RerankRequest, request: Request) -> JSONResponse:
         """Order documents by their relevance to a query, most relevant first."""
         request.state.documents = len(body.documents)
-        ranking = await until_disconnect(request, service.rank(body.query, body.documents, body.instruction))
+        question = Question([(body.query, document) for document in body.documents], body.instruction)
+        ranking = await until_disconnect(request, service.rank(question))
+        request.state.timings = ranking.timings
         # Plain data: validating a thousand results that we have just built would cost more than building them.
         return JSONResponse(response_body(body, ranking, service.settings.model_name))
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from reranker_service.scoring.tokenizer import PromptTokenizer
 
-__all__ = ["InstructionFormat", "Prompt", "PromptBuilder", "PromptTokenizer", "QueryTooLong"]
+__all__ = ["NO_LIMITS", "InstructionFormat", "Limits", "Prompt", "PromptBuilder", "PromptTokenizer", "QueryTooLong"]
 
 InstructionFormat = Literal["compact", "standard"]
 
@@ -49,6 +49,21 @@ class Prompt:
     token_ids: list[int]
     document_tokens: int
     truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request allows, below what the model does; None for no limit of its own.
+
+    `document_tokens` is the most ids kept of a document, the space before it included; `prompt_tokens` is the most ids
+    of a whole prompt.
+    """
+
+    document_tokens: int | None = None
+    prompt_tokens: int | None = None
+
+
+NO_LIMITS = Limits()
 
 
 class PromptBuilder:
@@ -86,25 +101,46 @@ class PromptBuilder:
             *tokenizer.encode("\n\n"),
         ]
 
-    def build(self, query: str, documents: Sequence[str], instruction: str | None = None) -> list[Prompt]:
+    def build(
+        self, query: str, documents: Sequence[str], instruction: str | None = None, limits: Limits = NO_LIMITS
+    ) -> list[Prompt]:
         """One prompt per document, in the order given. `instruction` replaces the builder's own when it is not None.
 
         Raises:
             QueryTooLong: the head and the suffix leave no room for one document token.
         """
         head = self._head(query, self._instruction if instruction is None else instruction)
-        room = self._max_tokens - len(head) - len(self._suffix)
+        available = min(self._max_tokens, limits.prompt_tokens or self._max_tokens)
+        room = available - len(head) - len(self._suffix)
         if room < 1:
-            raise QueryTooLong(needed=self._max_tokens - room + 1, available=self._max_tokens)
+            raise QueryTooLong(needed=available - room + 1, available=available)
+        kept = min(room, limits.document_tokens or room)
         encoded = self._tokenizer.encode_batch([f" {document}" for document in documents])
         return [
             Prompt(
-                token_ids=[*head, *ids[:room], *self._suffix],
-                document_tokens=min(len(ids), room),
-                truncated=len(ids) > room,
+                token_ids=[*head, *ids[:kept], *self._suffix],
+                document_tokens=min(len(ids), kept),
+                truncated=len(ids) > kept,
             )
             for ids in encoded
         ]
+
+    def build_pairs(
+        self, pairs: Sequence[tuple[str, str]], instruction: str | None = None, limits: Limits = NO_LIMITS
+    ) -> list[Prompt]:
+        """One prompt per (query, document), in the order given; each distinct query is encoded once.
+
+        Raises:
+            QueryTooLong: one of the queries leaves no room for a document token.
+        """
+        places_of: dict[str, list[int]] = {}
+        for place, (query, _) in enumerate(pairs):
+            places_of.setdefault(query, []).append(place)
+        built: dict[int, Prompt] = {}
+        for query, places in places_of.items():
+            documents = [pairs[place][1] for place in places]
+            built.update(zip(places, self.build(query, documents, instruction, limits), strict=True))
+        return [built[place] for place in range(len(pairs))]
 
     def _head(self, query: str, instruction: str) -> list[int]:
         system = STANDARD_SYSTEM if self._format == "standard" else instruction
