@@ -2,25 +2,46 @@
 
 import asyncio
 import logging
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reranker_service.engines.protocol import Engine, EngineDead, EngineError
+from reranker_service.engines.protocol import Collect, Engine, EngineDead, EngineError, LogOdds
 from reranker_service.progress import Progress
-from reranker_service.work_queue import Job, Part, Submission, WorkQueue
+from reranker_service.scoring.prompt_arrays import Prompts
+from reranker_service.work_queue import Job, Part, Submission, WorkQueue, cost
 
 log = logging.getLogger(__name__)
 
-Outcome = list[float] | EngineError
+# How long before a submission's expected end the next one is chosen. Choosing later lets a request that comes in
+# meanwhile into it; choosing too late lets the device wait. Laying a submission out takes a millisecond or two.
+LEAD_S = 0.003
+SMOOTHING = 0.2
+# How soon a thread that wants the interpreter gets it from one that computes. The default of 5 ms is as long as a
+# small request takes, and the engine's thread needs the interpreter each time that its device has finished.
+SWITCH_INTERVAL_S = 0.0005
+
+Outcome = LogOdds | EngineError
 
 
 class SubmissionObserver(Protocol):
-    """Told of each engine call, on the event loop."""
+    """Told of each submission, on the event loop."""
 
     def __call__(self, *, documents: int, tokens: int, seconds: float) -> None:
-        """`documents` prompts of `tokens` ids in all took `seconds`."""
+        """`documents` prompts of `tokens` ids in all took the engine `seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A submission that the engine has begun; `begun_at` is when nothing stood before it any more."""
+
+    submission: Submission
+    collect: Collect
+    cost: int
+    begun_at: float
 
 
 class Dispatcher:
@@ -29,8 +50,8 @@ class Dispatcher:
     Args:
         engine: used from the thread only, but for `health`.
         progress: stamped around every submission.
-        sort_by_length: whether a request's prompts go in longest first.
-        on_submission: told of every engine call.
+        sort_by_length: whether a request's prompts go in longest first, chunk by chunk.
+        on_submission: told of every submission.
     """
 
     def __init__(
@@ -40,40 +61,56 @@ class Dispatcher:
         self._progress = progress
         self._sort = sort_by_length
         self._on_submission = on_submission
-        self._queue = WorkQueue(engine.capacity.batch_documents)
+        self._queue = WorkQueue()
         self._waiting: dict[Job, tuple[asyncio.Future[None], Callable[[int], None]]] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pace = 0.0
+        self._free_at = 0.0
 
     def start(self, load: Callable[[], None], *, on_loaded: Callable[[BaseException | None], None]) -> None:
         """Start the thread. It runs `load`, tells `on_loaded` the error or None (on the event loop), then scores."""
         self._loop = asyncio.get_running_loop()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         # A daemon: an engine call that never returns must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(load, on_loaded), name="engine", daemon=True)
         self._thread.start()
 
-    async def score(self, prompts: list[list[int]], on_scored: Callable[[int], None]) -> Job:
-        """Score prompts together with whatever else is waiting.
+    async def score(self, chunks: Iterator[Prompts], documents: int, on_scored: Callable[[int], None]) -> Job:
+        """Score a request's prompts together with whatever else is waiting.
 
-        Cancelling takes back all that has not reached the engine. `on_scored` is called with each number of documents
-        done.
+        Cancelling takes back all that has not reached the engine.
+
+        Args:
+            chunks: the prompts, in order. Iterated in a thread of its own; what has come can be scored meanwhile.
+            documents: how many prompts there will be in all.
+            on_scored: called with each number of documents done.
 
         Returns:
             The finished job, with log-odds in the prompts' order and its times.
 
         Raises:
             EngineError: at least one prompt could not be scored.
+            Exception: whatever iterating `chunks` raises.
         """
-        job = Job(prompts, sort=self._sort)
+        job = Job(documents, sort=self._sort)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[job] = done, on_scored
         self._queue.put(job)
         try:
+            await asyncio.to_thread(self._fill, job, chunks)
             await done
         finally:
             self._queue.remove(job)
             del self._waiting[job]
+            if done.done() and not done.cancelled():
+                done.exception()  # has been seen, also where something else ended the wait
         return job
+
+    def _fill(self, job: Job, chunks: Iterator[Prompts]) -> None:
+        for prompts in chunks:
+            if not self._queue.add(job, prompts):
+                return
 
     def abort(self, error: Exception) -> None:
         """Fail every waiting request at once."""
@@ -108,43 +145,90 @@ class Dispatcher:
             self._post(on_loaded, error)
         else:
             self._post(on_loaded, None)
-            while (submission := self._queue.take()) is not None:
-                self._process(submission)
+            self._serve()
         try:
             self._engine.close()
         except Exception:
             log.exception("closing the engine failed")
 
-    def _process(self, submission: Submission) -> None:
+    def _serve(self) -> None:
+        """Score until the queue is closed. Where the engine overlaps, one submission runs and the next one waits."""
+        running: Running | None = None
+        while True:
+            if running is not None:
+                self._await_turn(running)
+            submission = self._queue.take(self._engine.capacity, wait=running is None)
+            if submission is None and running is None:
+                return
+            following = None if submission is None else self._begin(submission)
+            if running is not None:
+                self._finish(running)
+            if following is not None and not self._engine.capacity.overlaps:
+                self._finish(following)
+                following = None
+            running = following
+            if running is None:
+                self._progress.end()
+
+    def _await_turn(self, running: Running) -> None:
+        """Leave open what comes next for as long as the device has enough to do."""
+        spare = running.begun_at + self._pace * running.cost - LEAD_S - time.monotonic()
+        if spare > 0:
+            time.sleep(spare)
+
+    def _begin(self, submission: Submission) -> Running:
         self._progress.begin()
-        started = time.monotonic()
-        outcomes = self._score(submission)
-        seconds = time.monotonic() - started
-        self._progress.end()
-        self._post(self._deliver, submission, outcomes, seconds)
+        prompts = submission.prompts
+        try:
+            collect = self._engine.submit(prompts)
+        except Exception as error:  # noqa: BLE001 - told when the answers are asked for, as all failures are
+            failure = error
 
-    def _score(self, submission: Submission) -> list[Outcome]:
+            def collect() -> LogOdds:
+                raise failure
+
+        return Running(submission, collect, sum(map(cost, prompts)), max(time.monotonic(), self._free_at))
+
+    def _finish(self, running: Running) -> None:
+        began = max(running.begun_at, self._free_at)
+        outcomes = self._outcomes(running.submission, running.collect)
+        self._free_at = time.monotonic()
+        seconds = self._free_at - began
+        pace = seconds / max(1, running.cost)
+        self._pace += (pace - self._pace) * (SMOOTHING if self._pace else 1.0)
+        self._post(self._deliver, running.submission, outcomes, seconds)
+
+    def _outcomes(self, submission: Submission, collect: Collect) -> list[Outcome]:
         """One outcome per part. When a shared call fails, each request gets a call of its own: one may be at fault."""
+        parts = submission.parts
         try:
-            scores = self._call(submission.prompts)
+            scores = self._collected(collect, sum(part.documents for part in parts))
         except EngineError as error:
-            if len(submission.parts) == 1 or isinstance(error, EngineDead):
-                return [error] * len(submission.parts)
-            log.warning("a call for %d requests failed (%s); scoring them apart", len(submission.parts), error)
-            return [self._score(Submission([part]))[0] for part in submission.parts]
-        values = iter(scores)
-        return [[next(values) for _ in range(part.start, part.stop)] for part in submission.parts]
+            if len(parts) == 1 or isinstance(error, EngineDead):
+                return [error] * len(parts)
+            log.warning("a call for %d requests failed (%s); scoring them apart", len(parts), error)
+            return [self._alone(part) for part in parts]
+        outcomes: list[Outcome] = []
+        for part in parts:
+            outcomes.append(scores[: part.documents])
+            scores = scores[part.documents :]
+        return outcomes
 
-    def _call(self, prompts: list[list[int]]) -> list[float]:
+    def _alone(self, part: Part) -> Outcome:
+        running = self._begin(Submission([part]))
+        return self._outcomes(running.submission, running.collect)[0]
+
+    @staticmethod
+    def _collected(collect: Collect, documents: int) -> LogOdds:
         try:
-            scores = self._engine.score(prompts)
+            scores = collect()
         except EngineError:
             raise
         except Exception as error:
             log.exception("the engine raised what it should not")
             raise EngineError(f"{type(error).__name__}: {error}") from error
-        if len(scores) != len(prompts):
-            raise EngineError(f"the engine returned {len(scores)} scores for {len(prompts)} prompts")
+        if len(scores) != documents:
+            raise EngineError(f"the engine returned {len(scores)} scores for {documents} prompts")
         return scores
 
     def _post(self, function: Callable[..., None], *arguments: Any) -> None:
@@ -158,7 +242,8 @@ class Dispatcher:
 
     def _deliver(self, submission: Submission, outcomes: list[Outcome], seconds: float) -> None:
         prompts = submission.prompts
-        self._on_submission(documents=len(prompts), tokens=sum(map(len, prompts)), seconds=seconds)
+        tokens = sum(each.tokens for each in prompts)
+        self._on_submission(documents=sum(map(len, prompts)), tokens=tokens, seconds=seconds)
         for part, outcome in zip(submission.parts, outcomes, strict=True):
             self._deliver_part(part, outcome)
 
@@ -170,5 +255,5 @@ class Dispatcher:
             done.set_exception(outcome)
             return
         on_scored(len(outcome))
-        if part.job.store(part.start, outcome):
+        if part.job.store(part.places, outcome):
             done.set_result(None)

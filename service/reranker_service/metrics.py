@@ -12,6 +12,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from reranker_service.bulk_histogram import BulkHistogram
+
 LATENCY_BUCKETS = (
     0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
     0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0,
@@ -87,7 +89,9 @@ class Metrics:
             "engine_duration_seconds", "From the first engine call to the last answer, per request", STAGE_BUCKETS
         )
         self.request_documents = histogram("request_documents", "Documents per request", DOCUMENT_BUCKETS)
-        self.document_tokens = histogram("document_tokens", "Tokens kept of a document", DOCUMENT_TOKEN_BUCKETS)
+        self.document_tokens = BulkHistogram(
+            "reranker_document_tokens", "Tokens kept of a document", buckets=DOCUMENT_TOKEN_BUCKETS, registry=inner
+        )
         self.batch_tokens = histogram("batch_tokens", "Prompt tokens per engine call", BATCH_TOKEN_BUCKETS)
         self.documents = counter("documents_total", "Documents ranked, duplicates included")
         self.tokens = counter("tokens_total", "Tokens scored, of whole prompts and of documents alone", ("kind",))

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from reranker_service import __version__
 from reranker_service.admission import Admission, Reservation
 from reranker_service.dispatcher import Dispatcher
-from reranker_service.engines.protocol import Engine
+from reranker_service.engines.protocol import Engine, LogOdds
 from reranker_service.errors import DeadlineExceeded, DocumentTooLong, InvalidRequest, NotServing
 from reranker_service.lifecycle import Lifecycle, Phase
 from reranker_service.loading import LoadedModel, Loader
@@ -17,10 +19,14 @@ from reranker_service.metrics import Metrics
 from reranker_service.progress import Progress
 from reranker_service.scoring.dedup import Deduplicated, deduplicate
 from reranker_service.scoring.ordering import rank
-from reranker_service.scoring.prompts import NO_LIMITS, Limits, Prompt
+from reranker_service.scoring.prompt_arrays import Prompts
+from reranker_service.scoring.prompts import NO_LIMITS, EncodedPairs, Limits
 from reranker_service.settings import Settings
 
 log = logging.getLogger(__name__)
+
+# Documents that are tokenised before the engine may begin with them, where it can work on while the next are tokenised.
+FIRST_DOCUMENTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,37 +139,57 @@ class RerankService:
             raise NotServing(self.lifecycle.phase)
         distinct = deduplicate(question.pairs)
         timings: dict[str, float] = {}
+        encoded: list[EncodedPairs] = []
         try:
             with self._admission.admit(len(distinct.unique)) as room:
                 async with asyncio.timeout(server.request_timeout_s):
-                    prompts = await self._tokenize(model, distinct.unique, question, timings)
-                    truncated = [prompts[position].truncated for position in distinct.positions]
-                    if not question.truncate and any(truncated):
-                        raise DocumentTooLong(truncated.index(True))
-                    log_odds = await self._score(prompts, room, timings)
+                    chunks = self._chunks(model, distinct, question, encoded, timings)
+                    in_chunks = await self._score(chunks, len(distinct.unique), room, timings)
         except TimeoutError:
             raise DeadlineExceeded(server.request_timeout_s) from None
-        self._count(distinct, prompts)
-        by_pair = [log_odds[position] for position in distinct.positions]
+        places = np.concatenate([part.places for part in encoded])
+        log_odds, truncated = np.empty(len(places)), np.empty(len(places), np.bool_)
+        log_odds[places] = in_chunks
+        truncated[places] = np.concatenate([part.truncated for part in encoded])
+        self._count(distinct, encoded, int(truncated[distinct.positions].sum()))
+        by_pair: list[float] = log_odds[distinct.positions].tolist()
         return Ranking(
             order=rank(by_pair),
             log_odds=by_pair,
-            truncated=truncated,
-            prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts),
+            truncated=truncated[distinct.positions].tolist(),
+            prompt_tokens=sum(part.prompts.tokens for part in encoded),
             timings=timings,
         )
 
-    async def _tokenize(
-        self, model: LoadedModel, pairs: list[tuple[str, str]], question: Question, timings: dict[str, float]
-    ) -> list[Prompt]:
-        started = time.monotonic()
-        prompts = await asyncio.to_thread(model.prompts.build_pairs, pairs, question.instruction, question.limits)
-        timings["tokenize"] = time.monotonic() - started
+    def _chunks(
+        self,
+        model: LoadedModel,
+        distinct: Deduplicated[tuple[str, str]],
+        question: Question,
+        encoded: list[EncodedPairs],
+        timings: dict[str, float],
+    ) -> Iterator[Prompts]:
+        """Tokenise the distinct pairs bit by bit, and keep in `encoded` what each bit was. Runs in a thread."""
+        at_once = FIRST_DOCUMENTS if self.engine.capacity.overlaps and question.truncate else None
+        parts = model.prompts.encode_pairs(distinct.unique, question.instruction, question.limits, at_once=at_once)
+        timings["tokenize"] = 0.0
+        while True:
+            started = time.monotonic()
+            part = next(parts, None)
+            timings["tokenize"] += time.monotonic() - started
+            if part is None:
+                break
+            encoded.append(part)
+            if not question.truncate and part.truncated.any():
+                cut = set(part.places[part.truncated].tolist())
+                raise DocumentTooLong(next(i for i, place in enumerate(distinct.positions) if place in cut))
+            yield part.prompts
         self.metrics.tokenize_duration.observe(timings["tokenize"])
-        return prompts
 
-    async def _score(self, prompts: list[Prompt], room: Reservation, timings: dict[str, float]) -> list[float]:
-        job = await self._dispatcher.score([prompt.token_ids for prompt in prompts], room.release)
+    async def _score(
+        self, chunks: Iterator[Prompts], documents: int, room: Reservation, timings: dict[str, float]
+    ) -> LogOdds:
+        job = await self._dispatcher.score(chunks, documents, room.release)
         taken_at = job.taken_at or job.queued_at
         timings["queue"] = taken_at - job.queued_at
         timings["engine"] = time.monotonic() - taken_at
@@ -171,16 +197,16 @@ class RerankService:
         self.metrics.engine_duration.observe(timings["engine"])
         return job.log_odds
 
-    def _count(self, distinct: Deduplicated[tuple[str, str]], prompts: list[Prompt]) -> None:
+    def _count(self, distinct: Deduplicated[tuple[str, str]], encoded: list[EncodedPairs], truncated: int) -> None:
         metrics = self.metrics
         metrics.request_documents.observe(len(distinct.positions))
         metrics.documents.inc(len(distinct.positions))
         metrics.deduplicated_documents.inc(distinct.removed)
-        metrics.truncated_documents.inc(sum(prompts[position].truncated for position in distinct.positions))
-        metrics.tokens.labels("prompt").inc(sum(len(prompt.token_ids) for prompt in prompts))
-        metrics.tokens.labels("document").inc(sum(prompt.document_tokens for prompt in prompts))
-        for prompt in prompts:
-            metrics.document_tokens.observe(prompt.document_tokens)
+        metrics.truncated_documents.inc(truncated)
+        for part in encoded:
+            metrics.tokens.labels("prompt").inc(part.prompts.tokens)
+            metrics.tokens.labels("document").inc(int(part.document_tokens.sum()))
+            metrics.document_tokens.observe_many(part.document_tokens)
 
     def _observe_submission(self, *, documents: int, tokens: int, seconds: float) -> None:
         self.metrics.batch_tokens.observe(tokens)

@@ -1,10 +1,14 @@
 """What the service asks of an engine, so that batching, order and limits are written once above all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.scoring.tokenizer import PromptTokenizer
 
 
@@ -39,10 +43,22 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """`max_prompt_tokens` ids fit in one prompt; `batch_documents` prompts at most go into one `score` call."""
+    """What an engine takes at once.
+
+    max_prompt_tokens: ids of one prompt. batch_documents: prompts of one submission. batch_tokens: ids of one
+    submission, a head counted once for the prompts that share it; None where the engine has its own way to bound them.
+    overlaps: `submit` returns while a device computes, so that the next submission can be prepared meanwhile and a
+    request's first documents are worth sending before its last are tokenised.
+    """
 
     max_prompt_tokens: int
     batch_documents: int
+    batch_tokens: int | None = None
+    overlaps: bool = False
+
+
+LogOdds = NDArray[np.float64]
+Collect = Callable[[], LogOdds]
 
 
 class Engine(Protocol):
@@ -57,7 +73,7 @@ class Engine(Protocol):
 
     @property
     def capacity(self) -> Capacity:
-        """Known before `load`."""
+        """`max_prompt_tokens` is known before `load`; the rest may depend on the device, and is final after it."""
 
     def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:
         """Make ready to score. `on_step` is to be called after each step that shows the engine is alive.
@@ -74,8 +90,31 @@ class Engine(Protocol):
             EngineDead: nor will any later call be.
         """
 
+    def submit(self, batch: Sequence[Prompts]) -> Collect:
+        """Begin to score the prompts of several requests.
+
+        Returns:
+            A function to be called once, which waits for the log-odds of all prompts, in the order given, and raises
+            what `score` raises. Submissions are collected in their order.
+
+        Raises:
+            EngineError: the submission could not be begun.
+        """
+
     def health(self) -> str | None:
         """None while the engine can score, else why it can't. Called from any thread, returns at once."""
 
     def close(self) -> None:
         """Free what `load` took, also after a failed `load`."""
+
+
+class BlockingEngine:
+    """The part of the protocol that is the same for engines whose calls return when the batch is done."""
+
+    def score(self, prompts: list[list[int]]) -> list[float]:
+        """See the protocol."""
+        raise NotImplementedError
+
+    def submit(self, batch: Sequence[Prompts]) -> Collect:
+        """Scores when the answer is asked for."""
+        return lambda: np.asarray(self.score([ids for prompts in batch for ids in prompts.lists()]), np.float64)

@@ -10,7 +10,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from reranker_service.engines.protocol import Capacity, Checkpoint, EngineDead, EngineError, EngineLoadError
+from reranker_service.engines.protocol import (
+    BlockingEngine,
+    Capacity,
+    Checkpoint,
+    EngineDead,
+    EngineError,
+    EngineLoadError,
+)
 from reranker_service.engines.vllm_env import is_cpu_build, vllm_version
 from reranker_service.settings import Settings
 
@@ -22,7 +29,7 @@ GPU_BATCHED_TOKENS = 8192
 CPU_BLOCK_SIZE = 32
 
 
-class VllmEngine:
+class VllmEngine(BlockingEngine):
     """Loading, stepping and closing; a subclass says how prompts become log-odds.
 
     `generated_tokens` is what a subclass needs of the model's length beside the prompt.

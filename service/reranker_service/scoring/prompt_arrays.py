@@ -6,7 +6,7 @@ the head, which all of a request's prompts share, would be copied a thousand tim
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Self
 
 import numpy as np
@@ -34,7 +34,7 @@ class Prompts:
         object.__setattr__(self, "ends", ends)
 
     @classmethod
-    def from_lists(cls, prompts: Sequence[Sequence[int]]) -> Self:
+    def from_lists(cls, prompts: Sequence[list[int]]) -> Self:
         """Whole prompts; what all of them begin with becomes the head, but for one id that each keeps.
 
         Raises:
@@ -75,7 +75,7 @@ class Prompts:
     def lists(self) -> list[list[int]]:
         """Each prompt's ids, for an engine that takes one prompt at a time."""
         head, bodies, ends = self.head.tolist(), self.bodies.tolist(), self.ends.tolist()
-        return [head + bodies[start:stop] for start, stop in zip(ends, ends[1:], strict=False)]
+        return [head + bodies[start:stop] for start, stop in pairwise(ends)]
 
 
 def join(parts: Sequence[Prompts]) -> Prompts:
@@ -98,7 +98,7 @@ def as_ids(ids: "chain[int] | Sequence[int]", count: int) -> Ints:
         raise ValueError(f"token ids are integers of 32 bits: {error}") from error
 
 
-def _shared(prompts: Sequence[Sequence[int]]) -> int:
+def _shared(prompts: Sequence[list[int]]) -> int:
     """Length of the longest common beginning that leaves each prompt one id; 0 for a single prompt."""
     if len(prompts) < 2:
         return 0

@@ -9,10 +9,15 @@ seam is exact (the pre-tokenizer always breaks before that space), and it is the
 end takes the following line break into its token, and a space left on the head's side would not join the document.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from reranker_service.scoring.prompt_arrays import Ints, Prompts, as_ids
 from reranker_service.scoring.tokenizer import PromptTokenizer
 
 __all__ = ["NO_LIMITS", "InstructionFormat", "Limits", "Prompt", "PromptBuilder", "PromptTokenizer", "QueryTooLong"]
@@ -49,6 +54,25 @@ class Prompt:
     token_ids: list[int]
     document_tokens: int
     truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPairs:
+    """Some of a request's pairs that have one query, as prompts.
+
+    places: (n,) which pairs these are. truncated: (n,) whose document ids were cut. The last `suffix_tokens` of each
+    body are the template's, the others the document's.
+    """
+
+    prompts: Prompts
+    places: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
+    suffix_tokens: int
+
+    @property
+    def document_tokens(self) -> Ints:
+        """(n,) ids kept of each document."""
+        return self.prompts.lengths - np.int32(self.suffix_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,38 +133,70 @@ class PromptBuilder:
         Raises:
             QueryTooLong: the head and the suffix leave no room for one document token.
         """
-        head = self._head(query, self._instruction if instruction is None else instruction)
-        available = min(self._max_tokens, limits.prompt_tokens or self._max_tokens)
-        room = available - len(head) - len(self._suffix)
-        if room < 1:
-            raise QueryTooLong(needed=available - room + 1, available=available)
-        kept = min(room, limits.document_tokens or room)
-        encoded = self._tokenizer.encode_batch([f" {document}" for document in documents])
-        return [
-            Prompt(
-                token_ids=[*head, *ids[:kept], *self._suffix],
-                document_tokens=min(len(ids), kept),
-                truncated=len(ids) > kept,
-            )
-            for ids in encoded
-        ]
+        built: list[Prompt] = []
+        for part in self.encode_pairs([(query, document) for document in documents], instruction, limits):
+            counts = zip(part.document_tokens.tolist(), part.truncated.tolist(), strict=True)
+            built += [Prompt(ids, *each) for ids, each in zip(part.prompts.lists(), counts, strict=True)]
+        return built
 
-    def build_pairs(
-        self, pairs: Sequence[tuple[str, str]], instruction: str | None = None, limits: Limits = NO_LIMITS
-    ) -> list[Prompt]:
-        """One prompt per (query, document), in the order given; each distinct query is encoded once.
+    def encode_pairs(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        instruction: str | None = None,
+        limits: Limits = NO_LIMITS,
+        *,
+        at_once: int | None = None,
+    ) -> Iterator[EncodedPairs]:
+        """The prompts of (query, document) pairs as arrays, each distinct query encoded once.
+
+        They come `at_once` documents of one query at a time (None: all), so that the first can be scored while the
+        others are encoded. No text is encoded before the first is asked for.
 
         Raises:
-            QueryTooLong: one of the queries leaves no room for a document token.
+            QueryTooLong: one of the queries leaves no room for a document token; told before anything is yielded.
         """
         places_of: dict[str, list[int]] = {}
         for place, (query, _) in enumerate(pairs):
             places_of.setdefault(query, []).append(place)
-        built: dict[int, Prompt] = {}
+        told = self._instruction if instruction is None else instruction
+        heads = {query: self._fitting_head(query, told, limits) for query in places_of}
         for query, places in places_of.items():
-            documents = [pairs[place][1] for place in places]
-            built.update(zip(places, self.build(query, documents, instruction, limits), strict=True))
-        return [built[place] for place in range(len(pairs))]
+            head, kept = heads[query]
+            for start in range(0, len(places), at_once or len(places)):
+                some = places[start : start + at_once] if at_once else places
+                encoded = self._tokenizer.encode_batch([f" {pairs[place][1]}" for place in some])
+                prompts, truncated = self._put_together(head, encoded, kept)
+                yield EncodedPairs(prompts, np.asarray(some, np.int64), truncated, len(self._suffix))
+
+    def _fitting_head(self, query: str, instruction: str, limits: Limits) -> tuple[Ints, int]:
+        """The head's ids, and how many ids of each document may stand behind it."""
+        head = self._head(query, instruction)
+        available = min(self._max_tokens, limits.prompt_tokens or self._max_tokens)
+        room = available - len(head) - len(self._suffix)
+        if room < 1:
+            raise QueryTooLong(needed=available - room + 1, available=available)
+        return as_ids(head, len(head)), min(room, limits.document_tokens or room)
+
+    def _put_together(self, head: Ints, encoded: list[list[int]], kept: int) -> tuple[Prompts, NDArray[np.bool_]]:
+        """Prompts of encoded documents, each cut to `kept` ids and followed by the suffix, and which were cut.
+
+        No statement per document: a thousand of them would take longer than the encoding.
+        """
+        lengths = np.fromiter(map(len, encoded), np.int32, len(encoded))
+        truncated = lengths > kept
+        if truncated.any():
+            encoded = [ids[:kept] for ids in encoded]
+            lengths = np.minimum(lengths, np.int32(kept))
+        suffix = np.asarray(self._suffix, np.int32)
+        with_suffix = lengths + np.int32(len(suffix))
+        ends = np.cumsum(with_suffix, dtype=np.int64)
+        bodies = np.empty(int(ends[-1]), np.int32)
+        from_template = (ends[:, None] - len(suffix) + np.arange(len(suffix))).ravel()
+        from_document = np.ones(len(bodies), np.bool_)
+        from_document[from_template] = False
+        bodies[from_template] = np.tile(suffix, len(encoded))
+        bodies[from_document] = as_ids(chain.from_iterable(encoded), int(lengths.sum()))
+        return Prompts(head, bodies, with_suffix), truncated
 
     def _head(self, query: str, instruction: str) -> list[int]:
         system = STANDARD_SYSTEM if self._format == "standard" else instruction

@@ -4,12 +4,12 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from reranker_service.engines.protocol import Capacity, Checkpoint
+from reranker_service.engines.protocol import BlockingEngine, Capacity, Checkpoint
 
 PATIENCE_S = 30
 
 
-class ScriptedEngine:
+class ScriptedEngine(BlockingEngine):
     """Scores by a fixed rule; can be held, made to fail, and asked what it was given."""
 
     version = "scripted 1"

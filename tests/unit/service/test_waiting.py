@@ -2,16 +2,29 @@
 
 import threading
 
+import numpy as np
 import pytest
 
 from reranker_service.admission import Admission
+from reranker_service.engines.protocol import Capacity
 from reranker_service.errors import QueueFull
 from reranker_service.progress import Progress
-from reranker_service.work_queue import Job, WorkQueue
+from reranker_service.scoring.prompt_arrays import Prompts
+from reranker_service.work_queue import Job, Submission, WorkQueue, cost
+
+ROOMY = Capacity(max_prompt_tokens=160, batch_documents=4)
 
 
-def job(count: int, *, sort: bool = False, start: int = 0) -> Job:
-    return Job([[start + place] for place in range(count)], sort=sort)
+def job(count: int, start: int = 0) -> Job:
+    """Prompts of one id each, which are all there."""
+    made = Job(count, sort=False)
+    made.add(Prompts.from_lists([[start + place] for place in range(count)]))
+    return made
+
+
+def lists(submission: Submission | None) -> list[list[int]]:
+    assert submission is not None
+    return [ids for prompts in submission.prompts for ids in prompts.lists()]
 
 
 def test_a_request_is_accepted_with_all_its_documents_or_not_at_all() -> None:
@@ -53,53 +66,119 @@ def test_retry_after_follows_the_speed_and_stays_in_bounds() -> None:
 
 
 def test_several_requests_share_a_submission_and_a_large_one_is_cut() -> None:
-    queue = WorkQueue(4)
-    first, second, third = job(3), job(6, start=10), job(1, start=20)
-    for one in (first, second, third):
+    queue = WorkQueue()
+    for one in (job(3), job(6, start=10), job(1, start=20)):
         queue.put(one)
     queue.close()
     taken = []
-    while (submission := queue.take()) is not None:
-        taken.append(submission.prompts)
-    assert taken == [[[0], [1], [2], [10]], [[11], [12], [13], [14]], [[15], [20]]]
+    while (submission := queue.take(ROOMY)) is not None:
+        taken.append(lists(submission))
+    # What has had a turn lets the younger one in before it, and keeps a share.
+    assert taken == [[[0], [1], [2], [10]], [[20], [11], [12], [13]], [[14], [15]]]
+
+
+def test_a_small_request_behind_a_large_one_is_in_the_next_submission() -> None:
+    queue = WorkQueue()
+    queue.put(job(1000))
+    queue.take(ROOMY)
+    small = job(2, start=5000)
+    queue.put(small)
+    assert lists(queue.take(ROOMY))[:2] == [[5000], [5001]]
+    assert small.all_taken
+
+
+def test_a_large_request_among_ever_new_small_ones_gets_on() -> None:
+    queue = WorkQueue()
+    large = job(100)
+    queue.put(large)
+    turns = 0
+    while not large.all_taken:
+        queue.put(job(4, start=1000))
+        queue.take(ROOMY)
+        turns += 1
+    assert turns <= 100
+
+
+def test_a_submission_stays_within_its_tokens_with_the_head_counted_once() -> None:
+    queue = WorkQueue()
+    one = Job(5, sort=False)
+    one.add(Prompts.from_lists([[7, 7, 7, 1, place] for place in range(5)]))
+    queue.put(one)
+    queue.close()
+    capacity = Capacity(max_prompt_tokens=160, batch_documents=100, batch_tokens=8)
+    sizes = []
+    while (submission := queue.take(capacity)) is not None:
+        (prompts,) = submission.prompts
+        assert cost(prompts) <= 8
+        sizes.append(len(prompts))
+    assert sizes == [4, 1]
+
+
+def test_a_prompt_longer_than_a_submission_goes_alone() -> None:
+    queue = WorkQueue()
+    one = Job(2, sort=False)
+    one.add(Prompts.from_lists([[1] * 50, [2] * 50]))
+    queue.put(one)
+    capacity = Capacity(max_prompt_tokens=160, batch_documents=100, batch_tokens=8)
+    assert lists(queue.take(capacity)) == [[1] * 50]
+    assert lists(queue.take(capacity)) == [[2] * 50]
+
+
+def test_what_has_come_of_a_request_can_be_taken_before_the_rest() -> None:
+    queue = WorkQueue()
+    one = Job(3, sort=False)
+    queue.put(one)
+    assert queue.take(ROOMY, wait=False) is None
+    assert queue.add(one, Prompts.from_lists([[1], [2]]))
+    assert lists(queue.take(ROOMY)) == [[1], [2]]
+    assert queue.add(one, Prompts.from_lists([[3]]))
+    (part,) = queue.take(ROOMY).parts  # type: ignore[union-attr]
+    assert part.places.tolist() == [2]
 
 
 def test_a_removed_request_costs_no_further_submission() -> None:
-    queue = WorkQueue(2)
+    queue = WorkQueue()
     gone, stays = job(5), job(1, start=10)
     queue.put(gone)
+    assert lists(queue.take(ROOMY)) == [[0], [1], [2], [3]]
     queue.put(stays)
-    assert [part.job for part in queue.take().parts] == [gone]  # type: ignore[union-attr]
     queue.remove(gone)
     queue.remove(gone)
-    assert queue.take().prompts == [[10]]  # type: ignore[union-attr]
+    assert not queue.add(gone, Prompts.from_lists([[9]]))
+    assert lists(queue.take(ROOMY)) == [[10]]
     queue.close()
-    assert queue.take() is None
+    assert queue.take(ROOMY) is None
 
 
 def test_take_waits_for_work() -> None:
-    queue = WorkQueue(2)
+    queue = WorkQueue()
     taken: list[object] = []
-    thread = threading.Thread(target=lambda: taken.append(queue.take()))
+    thread = threading.Thread(target=lambda: taken.append(queue.take(ROOMY)))
     thread.start()
     thread.join(0.05)
     assert thread.is_alive()
-    queue.put(job(1))
+    one = Job(1, sort=False)
+    queue.put(one)
+    queue.add(one, Prompts.from_lists([[1]]))
     thread.join(5)
     assert len(taken) == 1
 
 
 def test_answers_go_back_to_their_places_whatever_the_order_of_scoring() -> None:
-    prompts = [[0] * length for length in (3, 1, 5, 2)]
-    sorted_job = Job(prompts, sort=True)
-    queue = WorkQueue(3)
-    queue.put(sorted_job)
+    one = Job(5, sort=True)
+    one.add(Prompts.from_lists([[0] * length for length in (3, 1, 5, 2)]))
+    one.add(Prompts.from_lists([[0] * 4]))
+    queue = WorkQueue()
+    queue.put(one)
     queue.close()
     done = []
-    while (submission := queue.take()) is not None:
+    lengths = []
+    while (submission := queue.take(Capacity(max_prompt_tokens=160, batch_documents=3))) is not None:
         (part,) = submission.parts
-        done.append(sorted_job.store(part.start, [float(len(ids)) for ids in part.prompts]))
-    assert sorted_job.log_odds == [3.0, 1.0, 5.0, 2.0]
+        lengths.append([len(ids) for ids in lists(submission)])
+        done.append(one.store(part.places, np.asarray(lengths[-1], np.float64)))
+    assert lengths == [[5, 3, 2], [1, 4]]
+    assert one.log_odds.tolist() == [3.0, 1.0, 5.0, 2.0, 4.0]
     assert done == [False, True]
 
 
