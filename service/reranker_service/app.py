@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from reranker_service import __version__
-from reranker_service.api import health, rerank
+from reranker_service.api import health, models, rerank, score, tei
 from reranker_service.api.errors import install_error_handlers
 from reranker_service.api.gate import Gate
 from reranker_service.engines.protocol import Engine
@@ -45,8 +45,8 @@ def create_app(
         redoc_url=None,
     )
     app.state.service = service
-    app.include_router(rerank.create_router(service))
-    app.include_router(health.create_router(service))
+    for dialect in (rerank, score, models, tei, health):
+        app.include_router(dialect.create_router(service))
     install_error_handlers(app)
     app.add_middleware(Gate, service=service)
     return app

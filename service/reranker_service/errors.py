@@ -26,10 +26,10 @@ class BodyTooLarge(InvalidRequest):
 class DocumentTooLong(InvalidRequest):
     """A document does not fit and the request said not to cut it."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, field: str, index: int) -> None:
         super().__init__(
-            f"document {index} is longer than the model's room for it; allow truncation or send a shorter document",
-            param=f"documents[{index}]",
+            f"{field}[{index}] is longer than the model's room for it; allow truncation or send a shorter document",
+            param=f"{field}[{index}]",
             code="document_too_long",
         )
 

@@ -20,7 +20,7 @@ from reranker_service.progress import Progress
 from reranker_service.scoring.dedup import Deduplicated, deduplicate
 from reranker_service.scoring.ordering import rank
 from reranker_service.scoring.prompt_arrays import Prompts
-from reranker_service.scoring.prompts import NO_LIMITS, EncodedPairs, Limits
+from reranker_service.scoring.prompts import NO_LIMITS, EncodedPairs, Limits, QueryTooLong
 from reranker_service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,16 @@ FIRST_DOCUMENTS = 256
 class Question:
     """What one request wants scored, in whatever dialect it was asked.
 
-    `pairs` are (query, document). `truncate` False makes a document that would be cut an error.
+    `pairs` are (query, document). `truncate` False makes a document that would be cut an error. The two `_field`s are
+    what the dialect calls queries and documents, for errors.
     """
 
     pairs: Sequence[tuple[str, str]]
     instruction: str | None = None
     limits: Limits = NO_LIMITS
     truncate: bool = True
+    query_field: str = "query"
+    documents_field: str = "documents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +132,9 @@ class RerankService:
         server = self.settings.server
         if len(question.pairs) > server.max_documents:
             raise InvalidRequest(
-                f"documents: {len(question.pairs)} are more than the {server.max_documents} allowed in one request; "
-                "send them in several requests",
-                param="documents",
+                f"{question.documents_field}: {len(question.pairs)} are more than the {server.max_documents} allowed "
+                "in one request; send them in several",
+                param=question.documents_field,
                 code="too_many_documents",
             )
         model = self.model
@@ -145,6 +148,9 @@ class RerankService:
                 async with asyncio.timeout(server.request_timeout_s):
                     chunks = self._chunks(model, distinct, question, encoded, timings)
                     in_chunks = await self._score(chunks, len(distinct.unique), room, timings)
+        except QueryTooLong as error:
+            error.param = question.query_field
+            raise
         except TimeoutError:
             raise DeadlineExceeded(server.request_timeout_s) from None
         places = np.concatenate([part.places for part in encoded])
@@ -182,7 +188,8 @@ class RerankService:
             encoded.append(part)
             if not question.truncate and part.truncated.any():
                 cut = set(part.places[part.truncated].tolist())
-                raise DocumentTooLong(next(i for i, place in enumerate(distinct.positions) if place in cut))
+                first = next(index for index, place in enumerate(distinct.positions) if place in cut)
+                raise DocumentTooLong(question.documents_field, first)
             yield part.prompts
         self.metrics.tokenize_duration.observe(timings["tokenize"])
 

@@ -11,13 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reranker_service.api.errors import CLIENT_CLOSED_REQUEST, Problem, problem_of
+from reranker_service.api.paths import WORK_ROUTES
 from reranker_service.errors import BodyTooLarge, NotServing
 from reranker_service.metrics import documents_label
 from reranker_service.service import RerankService
 
 log = logging.getLogger(__name__)
-
-WORK_ROUTES = frozenset({"/rerank"})
 
 
 class BodyLimitError(HTTPException):

@@ -1,83 +1,69 @@
-"""`POST /rerank`."""
+"""The routes that rank documents: the paths that several dialects share, and those that one has for itself."""
 
-import asyncio
-import uuid
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
+from pydantic import Discriminator, Tag
 
-from reranker_service.api.schemas import ErrorResponse, RerankRequest, RerankResponse
-from reranker_service.errors import ClientGone
-from reranker_service.scoring.ordering import sigmoid
-from reranker_service.service import Question, Ranking, RerankService
+from reranker_service.api import examples
+from reranker_service.api.cohere_jina import RerankRequest, RerankResponse
+from reranker_service.api.dialect import respond
+from reranker_service.api.errors import ERROR_RESPONSES
+from reranker_service.api.infinity import InfinityRequest, InfinityResponse
+from reranker_service.api.mixedbread import MixedbreadRequest, MixedbreadResponse
+from reranker_service.api.paths import INFINITY_PATH, MIXEDBREAD_PATH, RERANK_PATHS, VOYAGE_PATH
+from reranker_service.api.shapes import shape_of
+from reranker_service.api.tei import TeiRequest, TeiResult
+from reranker_service.api.voyage import VoyageRequest, VoyageResponse
+from reranker_service.service import RerankService
 
-T = TypeVar("T")
-
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorResponse, "description": "The request has to be changed; `param` names the field"},
-    413: {"model": ErrorResponse, "description": "The body is too large"},
-    422: {"model": ErrorResponse, "description": "The query leaves no room for a document"},
-    429: {"model": ErrorResponse, "description": "Too much is queued; see Retry-After"},
-    503: {"model": ErrorResponse, "description": "Loading, draining, out of time, or the engine failed"},
-}
+AnyRequest = Annotated[
+    Annotated[RerankRequest, Tag("Rerank")]
+    | Annotated[TeiRequest, Tag("TEI")]
+    | Annotated[VoyageRequest, Tag("Voyage")],
+    Discriminator(shape_of),
+    Body(openapi_examples=examples.RERANK),
+]
 
 
 def create_router(service: RerankService) -> APIRouter:
-    """The route, bound to one service."""
+    """The routes, bound to one service."""
     router = APIRouter(tags=["rerank"])
 
-    @router.post("/rerank", response_model=RerankResponse, responses=ERROR_RESPONSES, summary="Rank documents")
-    async def rerank(body: RerankRequest, request: Request) -> JSONResponse:
-        """Order documents by their relevance to a query, most relevant first."""
-        request.state.documents = len(body.documents)
-        question = Question([(body.query, document) for document in body.documents], body.instruction)
-        ranking = await until_disconnect(request, service.rank(question))
-        request.state.timings = ranking.timings
-        # Plain data: validating a thousand results that we have just built would cost more than building them.
-        return JSONResponse(response_body(body, ranking, service.settings.model_name))
+    async def rerank(body: AnyRequest, request: Request) -> JSONResponse:
+        """Order documents by their relevance to a query, most relevant first.
 
+        The dialect is told by the body's fields: `texts` is TEI's, `top_k` or `truncation` Voyage's, and everything
+        else gets the answer that Cohere's, Jina's and vLLM's clients parse.
+        """
+        return await respond(service, request, body)
+
+    async def mixedbread(
+        body: Annotated[MixedbreadRequest, Body(openapi_examples=examples.MIXEDBREAD)], request: Request
+    ) -> JSONResponse:
+        """Order inputs by their relevance to a query, for Mixedbread's clients."""
+        return await respond(service, request, body)
+
+    async def voyage(
+        body: Annotated[VoyageRequest, Body(openapi_examples=examples.VOYAGE)], request: Request
+    ) -> JSONResponse:
+        """Order documents, for clients of Voyage whose bodies have none of its own fields."""
+        return await respond(service, request, body)
+
+    async def infinity(
+        body: Annotated[InfinityRequest, Body(openapi_examples=examples.INFINITY)], request: Request
+    ) -> JSONResponse:
+        """Order documents, for clients of Infinity that want documents back as plain strings."""
+        return await respond(service, request, body)
+
+    def add(path: str, handler: Callable[..., Any], model: Any, summary: str) -> None:
+        router.post(path, response_model=model, responses=ERROR_RESPONSES, summary=summary)(handler)
+
+    for path in RERANK_PATHS:
+        add(path, rerank, RerankResponse | list[TeiResult] | VoyageResponse, "Rank documents")
+    add(MIXEDBREAD_PATH, mixedbread, MixedbreadResponse, "Rank inputs (Mixedbread)")
+    add(VOYAGE_PATH, voyage, VoyageResponse, "Rank documents (Voyage)")
+    add(INFINITY_PATH, infinity, InfinityResponse, "Rank documents (Infinity)")
     return router
-
-
-def response_body(body: RerankRequest, ranking: Ranking, model_name: str) -> dict[str, Any]:
-    """What `RerankResponse` describes, as plain data."""
-    results = []
-    for index in ranking.order[: body.top_n]:
-        score = ranking.log_odds[index]
-        result: dict[str, Any] = {"index": index, "relevance_score": score if body.raw_scores else sigmoid(score)}
-        if ranking.truncated[index]:
-            result["truncated"] = True
-        if body.return_documents:
-            result["document"] = {"text": body.documents[index]}
-        results.append(result)
-    return {
-        "id": f"rerank-{uuid.uuid4().hex}",
-        "model": model_name,
-        "results": results,
-        "usage": {"prompt_tokens": ranking.prompt_tokens, "total_tokens": ranking.prompt_tokens},
-    }
-
-
-async def until_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which is cancelled when the client closes the connection.
-
-    Raises:
-        ClientGone: it did. Nobody will read an answer.
-    """
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone("the client closed the connection")
-        return task.result()
-    finally:
-        task.cancel()
-        watcher.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

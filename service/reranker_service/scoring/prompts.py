@@ -32,9 +32,10 @@ STANDARD_SYSTEM = (
 
 
 class QueryTooLong(ValueError):  # noqa: N818 - a name that callers read as the condition
-    """Instruction and query leave no room for a single document token."""
+    """Instruction and query leave no room for a single document token. `param` is what the request calls its query."""
 
     def __init__(self, needed: int, available: int) -> None:
+        self.param = "query"
         self.needed = needed
         self.available = available
         super().__init__(

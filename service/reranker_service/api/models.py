@@ -1,0 +1,42 @@
+"""What is served, as OpenAI's and Xinference's clients ask for it."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from reranker_service.api.dialect import now
+from reranker_service.service import RerankService
+
+
+def create_router(service: RerankService) -> APIRouter:
+    """`/v1/models` and one model's description."""
+    router = APIRouter(tags=["description"])
+    created = now()
+
+    def description() -> dict[str, Any]:
+        settings = service.settings
+        return {
+            "id": settings.model_name,
+            "object": "model",
+            "created": created,
+            "owned_by": "reranker-service",
+            "root": settings.model_name,
+            "parent": None,
+            "max_model_len": settings.max_model_len,
+            "model_type": "rerank",
+            "model_name": settings.model_name,
+        }
+
+    @router.get("/v1/models", summary="The one model that is served")
+    async def models() -> JSONResponse:
+        """A list with one entry, in OpenAI's form."""
+        return JSONResponse({"object": "list", "data": [description()]})
+
+    @router.get("/v1/models/{name:path}", summary="A model's description")
+    async def model(name: str) -> JSONResponse:
+        """The served model, whatever the name: requests may name any model, too. Xinference's client asks for this."""
+        del name
+        return JSONResponse(description())
+
+    return router
