@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,13 @@ from pathlib import Path
 import pytest
 
 WEIGHTS = Path(__file__).parents[1] / "tiny" / "weights"
+
+
+def pytest_configure() -> None:
+    """Undo what `nohup` and a shell's background jobs leave behind: programs that are started with SIGINT ignored go
+    on ignoring it, and the tests that press Ctrl-C would wait for ever."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
