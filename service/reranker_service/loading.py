@@ -103,5 +103,7 @@ class Loader:
 
 def warmup_shapes(capacity: Capacity) -> list[tuple[int, int]]:
     """(documents, words per document) of each warm-up call; six digits make at least six tokens."""
-    whole = max(1, min(capacity.batch_documents, WARMUP_TOKENS // capacity.max_prompt_tokens))
-    return [(1, 4), (min(capacity.batch_documents, WARMUP_TOKENS // 128), 4), (whole, capacity.max_prompt_tokens // 6)]
+    tokens = min(WARMUP_TOKENS, capacity.batch_tokens or WARMUP_TOKENS)
+    whole = max(1, min(capacity.batch_documents, tokens // capacity.max_prompt_tokens))
+    titles = max(1, min(capacity.batch_documents, tokens // 128))
+    return [(1, 4), (titles, 4), (whole, capacity.max_prompt_tokens // 6)]

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from reranker_service.config_file import BACKENDS_PATH, SERVER_PATH, ConfigError, read_yaml, split, suggest
 from reranker_service.scoring.prompts import InstructionFormat
 
-BackendName = Literal["qwen3_vllm", "qwen3_vllm_score"]
+BackendName = Literal["qwen3_vllm", "qwen3_vllm_score", "qwen3_packed"]
 Dtype = Literal["auto", "float16", "bfloat16", "float32"]
 
 DEFAULT_BACKEND: BackendName = "qwen3_vllm_score"

@@ -10,6 +10,10 @@ def create_engine(settings: Settings) -> Engine:
         from reranker_service.engines.vllm_generate import VllmGenerateEngine  # noqa: PLC0415
 
         return VllmGenerateEngine(settings)
+    if settings.backend == "qwen3_packed":
+        from reranker_service.engines.packed.engine import PackedEngine  # noqa: PLC0415
+
+        return PackedEngine(settings)
     from reranker_service.engines.vllm_score import VllmScoreEngine  # noqa: PLC0415
 
     return VllmScoreEngine(settings)

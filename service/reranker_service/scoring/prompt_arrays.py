@@ -78,14 +78,6 @@ class Prompts:
         return [head + bodies[start:stop] for start, stop in pairwise(ends)]
 
 
-def join(parts: Sequence[Prompts]) -> Prompts:
-    """Prompts of one request that came in several parts."""
-    if len(parts) == 1:
-        return parts[0]
-    bodies = np.concatenate([part.bodies for part in parts])
-    return Prompts(parts[0].head, bodies, np.concatenate([part.lengths for part in parts]))
-
-
 def as_ids(ids: "chain[int] | Sequence[int]", count: int) -> Ints:
     """`count` ids as an array.
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from reranker_service.scoring.prompt_arrays import Prompts
+
 YES, NO = 7, 11
 VOCABULARY = 211
 
@@ -57,11 +59,25 @@ def tied_model(make_model: Callable[..., Model]) -> Model:
     return make_model()
 
 
-def draw_requests(rng: np.random.Generator, requests: int, documents: int, longest: int = 30) -> list[list[int]]:
-    """Prompts of several requests, shuffled; each request with its own head behind a start that all share."""
+def draw_requests(rng: np.random.Generator, requests: int, documents: int, longest: int = 30) -> list[Prompts]:
+    """Several requests, each with its own head behind a start that all share."""
     common = rng.integers(0, VOCABULARY, 5).tolist()
-    prompts = []
+    batch = []
     for _ in range(requests):
         head = common + rng.integers(0, VOCABULARY, rng.integers(1, longest)).tolist()
-        prompts += [head + rng.integers(0, VOCABULARY, rng.integers(1, longest)).tolist() for _ in range(documents)]
-    return [prompts[place] for place in rng.permutation(len(prompts))]
+        bodies = [rng.integers(0, VOCABULARY, rng.integers(1, longest)).tolist() for _ in range(documents)]
+        batch.append(request(head, bodies))
+    return batch
+
+
+def request(head: list[int], bodies: list[list[int]]) -> Prompts:
+    """One request's prompts; a head that they share by chance beyond `head` is not looked for."""
+    lengths = np.asarray([len(body) for body in bodies], np.int32)
+    return Prompts(
+        np.asarray(head, np.int32), np.asarray([token for body in bodies for token in body], np.int32), lengths
+    )
+
+
+def lists(batch: list[Prompts]) -> list[list[int]]:
+    """Each prompt of a batch, whole, in the order in which its score comes back."""
+    return [ids for prompts in batch for ids in prompts.lists()]

@@ -19,11 +19,12 @@ from reranker_service.engines.packed.config import read_config
 from reranker_service.engines.packed.plan import last_tiles, plan, token_tiles
 from reranker_service.engines.packed.reference import ReferenceModel
 from reranker_service.engines.packed.weights import load_weights
+from reranker_service.scoring.prompt_arrays import Prompts
 
 YES, NO = 7, 11
 
 
-def largest_error(folder: Path, prompts: list[list[int]], *, keys_ready: bool, padding: int, fused: bool) -> float:
+def largest_error(folder: Path, batch: list[Prompts], *, keys_ready: bool, padding: int, fused: bool) -> float:
     config = read_config(folder)
     torch.set_num_threads(1)
 
@@ -37,7 +38,7 @@ def largest_error(folder: Path, prompts: list[list[int]], *, keys_ready: bool, p
         choices = dataclasses.replace(choices, gate=gate)
     model = gpu.GpuModel(config, weights(), choices, max_tokens=2000, max_positions=200)
     worst = 0.0
-    for part in plan(prompts, 120):
+    for part in plan(batch, 120):
         tiles, ends = token_tiles(part, choices.attention.tile), last_tiles(part, choices.last_attention.tile)
         shape = gpu.Shape(len(part.ids) + padding, len(part.last) + padding, len(tiles) + padding, len(ends) + padding)
         for buffer in model._buffers.values():
@@ -55,8 +56,9 @@ def largest_error(folder: Path, prompts: list[list[int]], *, keys_ready: bool, p
 if __name__ == "__main__":
     folder, seed, keys_ready, padding, fused = Path(sys.argv[1]), *map(int, sys.argv[2:6])
     rng = np.random.default_rng(seed)
-    prompts = []
+    batch = []
     for _ in range(2):
         head = rng.integers(0, 211, rng.integers(1, 30)).tolist()
-        prompts += [head + rng.integers(0, 211, rng.integers(1, 20)).tolist() for _ in range(3)]
-    print(largest_error(folder, prompts, keys_ready=bool(keys_ready), padding=padding, fused=bool(fused)))
+        bodies = [rng.integers(0, 211, rng.integers(1, 20)).tolist() for _ in range(3)]
+        batch.append(Prompts.from_lists([head + body for body in bodies]))
+    print(largest_error(folder, batch, keys_ready=bool(keys_ready), padding=padding, fused=bool(fused)))

@@ -14,13 +14,12 @@ import torch
 from reranker_service.engines.packed.engine import PackedEngine
 from reranker_service.engines.protocol import EngineDead, EngineError, EngineLoadError
 
-from .conftest import NO, VOCABULARY, YES, Model, draw_requests
+from .conftest import NO, VOCABULARY, YES, Model, draw_requests, lists
 
 
 @dataclass(frozen=True)
 class Settings:
     max_model_len: int = 64
-    infer_batch_size: int = 100
     dtype: str = "auto"
     enforce_eager: bool | None = None
     gpu_memory_utilization: float = 0.2
@@ -42,8 +41,18 @@ def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_scores_come_back_in_the_order_of_the_prompts(tied_model: Model) -> None:
-    prompts = draw_requests(np.random.default_rng(0), requests=2, documents=15, longest=20)
-    assert loaded(tied_model).score(prompts) == pytest.approx(tied_model.log_odds(prompts).tolist(), abs=1e-4)
+    batch = draw_requests(np.random.default_rng(0), requests=2, documents=15, longest=20)
+    expected = pytest.approx(tied_model.log_odds(lists(batch)).tolist(), abs=1e-4)
+    engine = loaded(tied_model)
+    assert engine.submit(batch)().tolist() == expected
+    assert engine.score(lists(batch)) == expected
+
+
+def test_submissions_are_collected_in_their_order(tied_model: Model) -> None:
+    first, second = draw_requests(np.random.default_rng(3), requests=2, documents=5, longest=20)
+    engine = loaded(tied_model)
+    collect = [engine.submit([prompts]) for prompts in (first, second)]
+    assert [scores().tolist() for scores in collect] == [engine.score(each.lists()) for each in (first, second)]
 
 
 def test_every_part_is_a_sign_of_life(tied_model: Model) -> None:
@@ -57,7 +66,7 @@ def test_every_part_is_a_sign_of_life(tied_model: Model) -> None:
 
 
 def test_the_same_prompt_in_another_dtype_is_close(tied_model: Model) -> None:
-    prompts = draw_requests(np.random.default_rng(2), requests=1, documents=10, longest=20)
+    prompts = lists(draw_requests(np.random.default_rng(2), requests=1, documents=10, longest=20))
     rough = np.asarray(loaded(tied_model, dtype="bfloat16").score(prompts))
     exact = tied_model.log_odds(prompts)
     assert 0 < np.abs(rough - exact).max() < 0.1 * np.abs(exact).max()
@@ -149,3 +158,8 @@ def test_version_and_capacity_are_known_before_loading() -> None:
     assert engine.version.startswith("packed torch 2")
     assert engine.capacity.max_prompt_tokens == 64
     assert engine.capacity.batch_documents >= 1000
+
+
+def test_a_cpu_takes_small_submissions_one_after_another(tied_model: Model) -> None:
+    capacity = loaded(tied_model).capacity
+    assert (capacity.batch_tokens, capacity.overlaps) == (1024, False)

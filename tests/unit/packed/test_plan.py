@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 
 from reranker_service.engines.packed.plan import Part, last_tiles, plan, token_tiles
+from reranker_service.scoring.prompt_arrays import Prompts
+
+from .conftest import lists, request
 
 
-def draw(seed: int) -> list[list[int]]:
+def draw(seed: int) -> list[Prompts]:
     rng = np.random.default_rng(seed)
-    prompts = []
+    batch = []
     for _ in range(rng.integers(1, 4)):
         head = rng.integers(0, 50, rng.integers(0, 60)).tolist()
-        prompts += [head + rng.integers(0, 50, rng.integers(1, 30)).tolist() for _ in range(rng.integers(1, 60))]
-    return prompts
+        bodies = [rng.integers(0, 50, rng.integers(1, 30)).tolist() for _ in range(rng.integers(1, 60))]
+        batch.append(request(head, bodies))
+    return batch
 
 
 def rebuilt(part: Part, document: int) -> list[int]:
@@ -26,8 +30,9 @@ def rebuilt(part: Part, document: int) -> list[int]:
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("budget", [1, 97, 400, 100_000])
 def test_parts_hold_every_prompt_once_within_the_budget(seed: int, budget: int) -> None:
-    prompts = draw(seed)
-    parts = plan(prompts, budget)
+    batch = draw(seed)
+    prompts = lists(batch)
+    parts = plan(batch, budget)
     seen = []
     for part in parts:
         assert len(part.ids) <= budget or len(part.last) == 1
@@ -37,13 +42,21 @@ def test_parts_hold_every_prompt_once_within_the_budget(seed: int, budget: int) 
     assert sorted(seen) == list(range(len(prompts)))
 
 
-def test_parts_are_of_about_one_size() -> None:
+def test_a_head_is_computed_once_a_part() -> None:
     rng = np.random.default_rng(1)
-    head = list(range(50))
-    prompts = [head + rng.integers(100, 200, 28).tolist() for _ in range(1000)]
-    sizes = [len(part.ids) for part in plan(prompts, 9500)]
-    assert len(sizes) == 3
-    assert min(sizes) > 0.9 * max(sizes)
+    batch = [request(list(range(50)), [rng.integers(100, 200, 28).tolist() for _ in range(1000)]) for _ in range(2)]
+    (part,) = plan(batch, 100_000)
+    assert len(part.ids) == 2 * (50 + 28_000)
+
+
+def test_an_empty_prompt_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        plan([request([1, 2], [[3], []])], 100)
+
+
+def test_nothing_makes_no_parts() -> None:
+    assert plan([], 100) == []
+    assert plan([request([1], [])], 100) == []
 
 
 @pytest.mark.parametrize("seed", range(12))

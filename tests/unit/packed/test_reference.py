@@ -11,8 +11,9 @@ from reranker_service.engines.packed.config import read_config
 from reranker_service.engines.packed.plan import plan
 from reranker_service.engines.packed.reference import ReferenceModel
 from reranker_service.engines.packed.weights import load_weights
+from reranker_service.scoring.prompt_arrays import Prompts
 
-from .conftest import NO, VOCABULARY, YES, Model, draw_requests
+from .conftest import NO, VOCABULARY, YES, Model, draw_requests, lists, request
 
 
 def load(model: Model, dtype: torch.dtype = torch.float32) -> ReferenceModel:
@@ -20,9 +21,9 @@ def load(model: Model, dtype: torch.dtype = torch.float32) -> ReferenceModel:
     return ReferenceModel(config, load_weights(model.folder, config, yes_id=YES, no_id=NO, device="cpu", dtype=dtype))
 
 
-def score(reranker: ReferenceModel, prompts: list[list[int]], budget: int = 10_000) -> np.ndarray:
-    scores = np.full(len(prompts), np.nan)
-    for part in plan(prompts, budget):
+def score(reranker: ReferenceModel, batch: list[Prompts], budget: int = 10_000) -> np.ndarray:
+    scores = np.full(sum(map(len, batch)), np.nan)
+    for part in plan(batch, budget):
         scores[part.prompts] = reranker.forward(part).numpy()
     return scores
 
@@ -42,7 +43,7 @@ def score(reranker: ReferenceModel, prompts: list[list[int]], budget: int = 10_0
 def test_float32_log_odds_equal_transformers(make_model: Callable[..., Model], shape: dict[str, int]) -> None:
     model = make_model(**shape)
     prompts = draw_requests(np.random.default_rng(0), requests=3, documents=9)
-    difference = np.abs(score(load(model), prompts) - model.log_odds(prompts))
+    difference = np.abs(score(load(model), prompts) - model.log_odds(lists(prompts)))
     assert difference.max() < 1e-4
 
 
@@ -51,8 +52,9 @@ def test_float32_log_odds_equal_transformers(make_model: Callable[..., Model], s
 def test_any_mixture_of_requests_in_any_parts_scores_the_same(tied_model: Model, seed: int, budget: int) -> None:
     rng = np.random.default_rng(seed)
     prompts = draw_requests(rng, requests=int(rng.integers(1, 5)), documents=int(rng.integers(1, 12)), longest=50)
-    prompts += [[3], [3, 4], prompts[0], rng.integers(0, VOCABULARY, 130).tolist()]
-    difference = np.abs(score(load(tied_model), prompts, budget) - tied_model.log_odds(prompts))
+    twice = prompts[0].slice(0, 1)
+    prompts += [request([], [[3], [3, 4]]), twice, request([], [rng.integers(0, VOCABULARY, 130).tolist()])]
+    difference = np.abs(score(load(tied_model), prompts, budget) - tied_model.log_odds(lists(prompts)))
     assert difference.max() < 1e-4
 
 
@@ -60,7 +62,7 @@ def test_long_texts_are_attended_in_blocks(tied_model: Model, monkeypatch: pytes
     monkeypatch.setattr(reference, "QUERY_BLOCK", 7)
     monkeypatch.setattr(reference, "KEY_ELEMENTS", 4000)
     prompts = draw_requests(np.random.default_rng(2), requests=2, documents=6, longest=40)
-    difference = np.abs(score(load(tied_model), prompts) - tied_model.log_odds(prompts))
+    difference = np.abs(score(load(tied_model), prompts) - tied_model.log_odds(lists(prompts)))
     assert difference.max() < 1e-4
 
 
@@ -68,15 +70,15 @@ def test_a_document_scores_the_same_alone_and_among_others(tied_model: Model) ->
     prompts = draw_requests(np.random.default_rng(3), requests=2, documents=20)
     reranker = load(tied_model)
     together = score(reranker, prompts)
-    alone = np.concatenate([score(reranker, [prompt]) for prompt in prompts])
+    alone = np.concatenate([score(reranker, [Prompts.from_lists([prompt])]) for prompt in lists(prompts)])
     assert np.abs(together - alone).max() < 1e-4
 
 
 def test_bfloat16_is_no_further_from_float32_than_transformers_in_bfloat16(make_model: Callable[..., Model]) -> None:
     model = make_model(tied=False, hidden_size=64)
     prompts = draw_requests(np.random.default_rng(4), requests=3, documents=20)
-    exact = model.log_odds(prompts)
+    exact = model.log_odds(lists(prompts))
     ours = np.abs(score(load(model, torch.bfloat16), prompts) - exact)
     low = Model(model.folder, type(model.transformers).from_pretrained(model.folder, dtype=torch.bfloat16).eval())
-    theirs = np.abs(low.log_odds(prompts) - exact)
+    theirs = np.abs(low.log_odds(lists(prompts)) - exact)
     assert np.sqrt((ours**2).mean()) < 1.1 * np.sqrt((theirs**2).mean())

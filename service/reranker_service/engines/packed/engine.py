@@ -2,20 +2,33 @@
 
 import importlib.metadata
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reranker_service.engines.packed.config import ModelConfig, UnsupportedModelError, read_config
 from reranker_service.engines.packed.plan import Part, iterate
-from reranker_service.engines.protocol import Capacity, Checkpoint, EngineDead, EngineError, EngineLoadError
+from reranker_service.engines.protocol import (
+    Capacity,
+    Checkpoint,
+    Collect,
+    EngineDead,
+    EngineError,
+    EngineLoadError,
+    LogOdds,
+)
+from reranker_service.scoring.prompt_arrays import Prompts
 
 log = logging.getLogger(__name__)
 
-# Parts are bounded by tokens; this only keeps one call's lists short.
-DOCUMENTS = 2048
+T = TypeVar("T")
+
+# Submissions are bounded by tokens; this only bounds those of very short documents.
+DOCUMENTS = 4096
 # A step on a CPU takes seconds per thousand tokens for a real model; short steps keep the sign of life honest.
 CPU_PART_TOKENS = 1024
 # Kept free beside weights and buffers: the library's workspace, captured graphs, the CUDA context.
@@ -30,10 +43,6 @@ class PackedSettings(Protocol):
         """Most ids of a prompt."""
 
     @property
-    def infer_batch_size(self) -> int:
-        """Most documents of a submission where an engine schedules single documents; here a lower bound."""
-
-    @property
     def dtype(self) -> str:
         """auto, float16, bfloat16 or float32."""
 
@@ -46,19 +55,28 @@ class PackedSettings(Protocol):
         """Share of the card's memory that weights and activations may take."""
 
 
-class _Runner(Protocol):
-    """A loaded model on some device."""
+Wait = Callable[[], NDArray[np.float32]]
 
-    def __call__(self, prompts: list[list[int]], on_step: Callable[[], None]) -> np.ndarray[Any, Any]:
-        """Log-odds in float32, in order."""
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A model on some device.
+
+    submit: begins to score a batch; the function it returns waits for the log-odds, in order. batch_tokens: most tokens
+    of a batch that is computed in one forward pass.
+    """
+
+    submit: Callable[[Sequence[Prompts], Callable[[], None]], Wait]
+    batch_tokens: int
+    overlaps: bool
 
 
 class PackedEngine:
-    """Scores a whole call in as few forward passes as its tokens need. See the engine protocol."""
+    """Scores a whole submission in as few forward passes as its tokens need. See the engine protocol."""
 
     def __init__(self, settings: PackedSettings) -> None:
         self._settings = settings
-        self._run: _Runner | None = None
+        self._loaded: _Loaded | None = None
         self._failure: str | None = None
         self._on_step: Callable[[], None] = lambda: None
 
@@ -72,8 +90,14 @@ class PackedEngine:
 
     @property
     def capacity(self) -> Capacity:
-        """Nothing is generated, so prompts may have the model's whole length."""
-        return Capacity(self._settings.max_model_len, max(DOCUMENTS, self._settings.infer_batch_size))
+        """Nothing is generated, so prompts may have the model's whole length. Tokens are bounded by the device."""
+        loaded = self._loaded
+        return Capacity(
+            self._settings.max_model_len,
+            DOCUMENTS,
+            batch_tokens=CPU_PART_TOKENS if loaded is None else loaded.batch_tokens,
+            overlaps=loaded is not None and loaded.overlaps,
+        )
 
     def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:
         """Import torch, read the weights, compile kernels and capture graphs for real shapes."""
@@ -87,7 +111,7 @@ class PackedEngine:
             _check_length(self._settings.max_model_len, config)
             ids = checkpoint.tokenizer.yes_id, checkpoint.tokenizer.no_id
             load = _load_gpu if torch.cuda.is_available() else _load_cpu
-            self._run = load(self._settings, checkpoint.path, config, ids, on_step)
+            self._loaded = load(self._settings, checkpoint.path, config, ids, on_step)
         except torch.cuda.OutOfMemoryError as error:
             raise EngineLoadError("OutOfMemory", f"not enough GPU memory for the model: {error}") from error
         except (UnsupportedModelError, OSError, KeyError) as error:
@@ -97,22 +121,33 @@ class PackedEngine:
 
     def score(self, prompts: list[list[int]]) -> list[float]:
         """See the protocol."""
+        try:
+            batch = Prompts.from_lists(prompts)
+        except ValueError as error:
+            raise EngineError(str(error)) from error
+        scores: list[float] = self.submit([batch])().tolist()
+        return scores
+
+    def submit(self, batch: Sequence[Prompts]) -> Collect:
+        """See the protocol. On a GPU the work has been queued when this returns."""
         if self._failure is not None:
             raise EngineDead(self._failure)
-        if self._run is None:
+        if self._loaded is None:
             raise EngineError("the engine is not loaded")
-        longest = max(map(len, prompts), default=0)
+        longest = max((prompts.longest for prompts in batch), default=0)
         if longest > self._settings.max_model_len:
             raise EngineError(f"a prompt has {longest} ids, but max_model_len is {self._settings.max_model_len}")
+        submit = self._loaded.submit
+        wait = self._guarded(lambda: submit(batch, self._on_step))
+        return lambda: _finite(self._guarded(wait))
+
+    def _guarded(self, step: Callable[[], T]) -> T:
+        """What `step` returns; its failures as the protocol's errors."""
         try:
-            scores = self._run(prompts, self._on_step)
+            return step()
         except (RuntimeError, ValueError, IndexError) as error:
             self._judge(error)
             raise EngineError(f"{type(error).__name__}: {error}") from error
-        if not np.isfinite(scores).all():
-            raise EngineError(f"{int((~np.isfinite(scores)).sum())} of {len(prompts)} scores are not finite")
-        result: list[float] = scores.tolist()
-        return result
 
     def health(self) -> str | None:
         """None while the engine can score."""
@@ -120,8 +155,8 @@ class PackedEngine:
 
     def close(self) -> None:
         """Drop the model."""
-        if self._run is not None:
-            self._run, self._failure = None, self._failure or "the engine was closed"
+        if self._loaded is not None:
+            self._loaded, self._failure = None, self._failure or "the engine was closed"
 
     def _judge(self, error: Exception) -> None:
         """A CUDA error leaves the context unusable, whatever is tried next; running out of memory does not."""
@@ -129,6 +164,13 @@ class PackedEngine:
         if kind == "AcceleratorError" or ("CUDA error" in str(error) and kind != "OutOfMemoryError"):
             self._failure = f"the GPU failed: {error}"
             raise EngineDead(self._failure) from error
+
+
+def _finite(scores: NDArray[np.float32]) -> LogOdds:
+    wrong = int((~np.isfinite(scores)).sum())
+    if wrong:
+        raise EngineError(f"{wrong} of {len(scores)} scores are not finite")
+    return scores.astype(np.float64)
 
 
 def _check_length(max_model_len: int, config: ModelConfig) -> None:
@@ -147,7 +189,7 @@ def _check_ids(part: Part, vocabulary: int) -> None:
 
 def _load_cpu(
     settings: PackedSettings, folder: Path, config: ModelConfig, ids: tuple[int, int], on_step: Callable[[], None]
-) -> _Runner:
+) -> _Loaded:
     import torch  # noqa: PLC0415
 
     from reranker_service.engines.packed.reference import ReferenceModel  # noqa: PLC0415
@@ -158,22 +200,22 @@ def _load_cpu(
     model = ReferenceModel(config, weights)
     vocabulary = weights.embedding.shape[0]
 
-    def run(prompts: list[list[int]], on_step: Callable[[], None]) -> np.ndarray[Any, Any]:
-        scores = np.full(len(prompts), np.nan, dtype=np.float32)
-        for part in iterate(prompts, CPU_PART_TOKENS):
+    def compute(batch: Sequence[Prompts], on_step: Callable[[], None]) -> NDArray[np.float32]:
+        scores = np.full(sum(map(len, batch)), np.nan, dtype=np.float32)
+        for part in iterate(batch, CPU_PART_TOKENS):
             _check_ids(part, vocabulary)
             scores[part.prompts] = model.forward(part).numpy()
             on_step()
         return scores
 
     log.info("packed engine on the CPU in %s", name)
-    run([[0, 1, 2], [0, 1, 3, 4]], on_step)
-    return run
+    compute([Prompts.from_lists([[0, 1, 2], [0, 1, 3, 4]])], on_step)
+    return _Loaded(lambda batch, on_step: lambda: compute(batch, on_step), CPU_PART_TOKENS, overlaps=False)
 
 
 def _load_gpu(
     settings: PackedSettings, folder: Path, config: ModelConfig, ids: tuple[int, int], on_step: Callable[[], None]
-) -> _Runner:
+) -> _Loaded:
     import torch  # noqa: PLC0415
 
     from reranker_service.engines.packed.choices import choose  # noqa: PLC0415
@@ -200,20 +242,26 @@ def _load_gpu(
     model = GpuModel(config, weights, choices, max_tokens=tokens, max_positions=settings.max_model_len)
     vocabulary = weights.embedding.shape[0]
 
-    def run(prompts: list[list[int]], on_step: Callable[[], None]) -> np.ndarray[Any, Any]:
-        results: list[tuple[Part, Any]] = []
-        for part in iterate(prompts, tokens):
+    def submit(batch: Sequence[Prompts], on_step: Callable[[], None]) -> Wait:
+        results: list[tuple[Part, torch.Tensor]] = []
+        for part in iterate(batch, tokens):
             _check_ids(part, vocabulary)
             results.append((part, model.submit(part)))
+        # Waiting for it frees the processor for the threads that tokenise what comes next.
+        done = torch.cuda.Event(blocking=True)
+        done.record()
+
+        def wait() -> NDArray[np.float32]:
+            done.synchronize()
             on_step()
-        torch.cuda.current_stream().synchronize()
-        on_step()
-        return stack_scores(results, len(prompts))
+            return stack_scores(results, sum(map(len, batch)))
+
+        return wait
 
     log.info("packed engine on %s in %s: parts of up to %d tokens", torch.cuda.get_device_name(), name, tokens)
-    run([[0, 1, 2]] * min(tokens // 3, DOCUMENTS), on_step)
+    submit([Prompts.from_lists([[0, 1, 2]] * min(tokens // 3, DOCUMENTS))], on_step)()
     if not settings.enforce_eager:
         for size in graph_sizes(min(choices.graph_tokens, tokens)):
             model.capture(size)
             on_step()
-    return run
+    return _Loaded(submit, tokens, overlaps=True)

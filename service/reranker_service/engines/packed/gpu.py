@@ -14,8 +14,9 @@ from torch import Tensor
 from reranker_service.engines.packed.choices import Choices
 from reranker_service.engines.packed.config import ModelConfig
 from reranker_service.engines.packed.kernels import GateProduct, Kernels
-from reranker_service.engines.packed.plan import TILE_FIELDS, Ints, Part, last_tiles, token_tiles
+from reranker_service.engines.packed.plan import TILE_FIELDS, Part, last_tiles, token_tiles
 from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
+from reranker_service.scoring.prompt_arrays import Ints
 
 # Graphs are captured for multiples of this many tokens; a part is padded to the next.
 GRAPH_STEP = 256
