@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -27,8 +28,8 @@ class Rendered:
     def all(self, kind: str) -> list[Manifest]:
         return [manifest for manifest in self.objects if manifest["kind"] == kind]
 
-    def one(self, kind: str) -> Manifest:
-        (manifest,) = self.all(kind)
+    def one(self, kind: str, name: str | None = None) -> Manifest:
+        (manifest,) = (each for each in self.all(kind) if name is None or each["metadata"]["name"] == name)
         return manifest
 
     @property
@@ -54,18 +55,34 @@ class Helm:
     def __init__(self, scratch: Path) -> None:
         self._program = find_helm()
         self._scratch = scratch
+        self._done: dict[tuple[str, ...], subprocess.CompletedProcess[str]] = {}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = (self._program, *arguments)
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+        """Run it, or give what came out when it was run with the same arguments: a chart renders the same each time."""
+        if arguments not in self._done:
+            command = (self._program, *arguments)
+            self._done[arguments] = subprocess.run(
+                command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+            )
+        return self._done[arguments]
 
     def template(
-        self, values: Mapping[str, Any] | None = None, *, release: str = "reranker-operator", namespace: str = "system"
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        release: str = "reranker-operator",
+        namespace: str = "system",
+        knows_crds: bool = True,
+        hooks: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        return self.run("template", release, str(CHART), "--namespace", namespace, *self.values(values))
+        """Render for a cluster that has the CRDs already or not, with what `helm test` runs or without."""
+        cluster = ("--api-versions", "reranker.dev/v1alpha1") if knows_crds else ()
+        more = () if hooks else ("--skip-tests",)
+        chosen = ("--namespace", namespace, *cluster, *more, *self.values(values))
+        return self.run("template", release, str(CHART), *chosen)
 
-    def render(self, values: Mapping[str, Any] | None = None, **names: str) -> Rendered:
-        done = self.template(values, **names)
+    def render(self, values: Mapping[str, Any] | None = None, **how: Any) -> Rendered:
+        done = self.template(values, **how)
         assert done.returncode == 0, done.stderr
         return Rendered([manifest for manifest in yaml.safe_load_all(done.stdout) if manifest])
 
@@ -79,8 +96,9 @@ class Helm:
     def values(self, values: Mapping[str, Any] | None) -> tuple[str, ...]:
         if values is None:
             return ()
-        file = self._scratch / f"values-{len(list(self._scratch.iterdir()))}.json"
-        file.write_text(json.dumps(values))
+        content = json.dumps(values, sort_keys=True)
+        file = self._scratch / f"values-{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
+        file.write_text(content)
         return ("--values", str(file))
 
 

@@ -24,6 +24,8 @@ def test_lint_has_nothing_to_say(helm: Any, chart: Path) -> None:
 def test_the_default_installation_is_exactly_these_objects(defaults: Any) -> None:
     assert sorted((item["kind"], item["metadata"]["name"]) for item in defaults.objects) == [
         ("ClusterRole", "system-reranker-operator"),
+        ("ClusterRole", "system-reranker-operator-edit"),
+        ("ClusterRole", "system-reranker-operator-view"),
         ("ClusterRoleBinding", "system-reranker-operator"),
         ("ConfigMap", "reranker-operator"),
         ("CustomResourceDefinition", "rerankerdeployments.reranker.dev"),
@@ -151,9 +153,10 @@ def test_every_key_of_the_operators_settings_is_rendered(defaults: Any) -> None:
 
 
 def test_the_cluster_role_is_the_operators_table_of_rights(defaults: Any) -> None:
-    assert defaults.one("ClusterRole")["rules"] == [rule.as_dict() for rule in rbac.RULES]
+    role = defaults.one("ClusterRole", "system-reranker-operator")
+    assert role["rules"] == [rule.as_dict() for rule in rbac.RULES]
     binding = defaults.one("ClusterRoleBinding")
-    assert binding["roleRef"]["name"] == defaults.one("ClusterRole")["metadata"]["name"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "reranker-operator", "namespace": "system"}]
     assert defaults.pod["spec"]["serviceAccountName"] == "reranker-operator"
 

@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
+from hack.chart.readme import with_table
+from hack.chart.schema import schema as generated_schema
+from hack.chart.values import Value, ValuesError, read
+
 # For each value, another one that the schema accepts and that must change what is installed (or the notes).
 OTHER: dict[str, Any] = {
     "nameOverride": "other",
     "fullnameOverride": "other",
+    "commonLabels": {"other": "yes"},
     "image.repository": "registry.example/other",
     "image.tag": "other",
+    "image.digest": f"sha256:{'a' * 64}",
     "image.pullPolicy": "Always",
     "imagePullSecrets": ["other"],
     "images.gpu": "registry.example/gpu:other",
@@ -27,16 +33,34 @@ OTHER: dict[str, Any] = {
     "rbac.create": False,
     "rbac.scope": "namespace",
     "rbac.namespaces": ["other"],
+    "rbac.aggregate": False,
     "serviceAccount.create": False,
     "serviceAccount.name": "other",
     "serviceAccount.annotations": {"other": "yes"},
     "logLevel": "DEBUG",
     "resyncSeconds": 60,
     "gpuProfiles": {"other": {"dtype": "float32"}},
+    "rerankers": {"other": {"spec": {"model": {"name": "other"}}}},
     "metricsService.enabled": False,
     "metricsService.port": 9090,
     "metricsService.annotations": {"other": "yes"},
+    "podMonitor.enabled": True,
+    "podMonitor.interval": "1m",
+    "podMonitor.labels": {"other": "yes"},
+    "serviceMonitor.enabled": True,
+    "serviceMonitor.interval": "1m",
+    "serviceMonitor.labels": {"other": "yes"},
+    "networkPolicy.enabled": True,
+    "networkPolicy.metricsFrom": [{"podSelector": {}}],
+    "networkPolicy.apiServerPorts": [16443],
+    "test.urls": ["http://other:8000"],
+    "test.apiKeySecretRef.name": "other",
+    "test.apiKeySecretRef.key": "other",
+    "test.timeoutSeconds": 5,
     "resources": {"limits": {"cpu": 2}},
+    "podSecurityContext": {"fsGroup": 5},
+    "securityContext": {"privileged": False},
+    "extraEnv": [{"name": "OTHER", "value": "yes"}],
     "nodeSelector": {"other": "yes"},
     "tolerations": [{"key": "other", "operator": "Exists"}],
     "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
@@ -44,83 +68,90 @@ OTHER: dict[str, Any] = {
     "podAnnotations": {"other": "yes"},
     "podLabels": {"other": "yes"},
 }
-# Values that the templates take whole, whose keys are for the user to choose.
-WHOLE = {path for path, value in OTHER.items() if isinstance(value, dict | list)}
-# Neither is accepted without the other.
-TOGETHER: dict[str, dict[str, dict[str, Any]]] = {
+# What else has to be set for a value to matter, or to be accepted.
+TOGETHER: dict[str, dict[str, Any]] = {
     "rbac.scope": {"rbac": {"namespaces": ["other"]}},
     "rbac.namespaces": {"rbac": {"scope": "namespace"}},
+    "podMonitor.interval": {"podMonitor": {"enabled": True}},
+    "podMonitor.labels": {"podMonitor": {"enabled": True}},
+    "serviceMonitor.interval": {"serviceMonitor": {"enabled": True}},
+    "serviceMonitor.labels": {"serviceMonitor": {"enabled": True}},
+    "networkPolicy.metricsFrom": {"networkPolicy": {"enabled": True}},
+    "networkPolicy.apiServerPorts": {"networkPolicy": {"enabled": True}},
+    "test.apiKeySecretRef.key": {"test": {"apiKeySecretRef": {"name": "other"}}},
 }
+# With the condition alone these are refused.
+NOT_ALONE = {"rbac.scope", "rbac.namespaces"}
 
 
-def paths(values: dict[str, Any], above: str = "") -> Iterator[str]:
-    """The dotted paths of all values, down to those that are taken whole."""
-    for key, value in values.items():
-        path = f"{above}{key}"
-        if isinstance(value, dict) and path not in WHOLE:
-            yield from paths(value, f"{path}.")
-        else:
-            yield path
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Values merged as Helm merges them."""
+    return below | {
+        key: laid_over(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+        for key, value in above.items()
+    }
 
 
-def test_every_value_is_in_this_files_table(default_values: Any) -> None:
-    assert set(paths(default_values)) == set(OTHER)
+def paths(values: tuple[Value, ...]) -> list[str]:
+    """The dotted paths of all values, down to those that the templates take whole."""
+    return [leaf.path for value in values for leaf in value.leaves()]
+
+
+@pytest.fixture(scope="module")
+def explained(chart: Path) -> tuple[Value, ...]:
+    return read(chart / "values.yaml")
+
+
+def test_every_value_is_in_this_files_table(explained: tuple[Value, ...]) -> None:
+    assert set(paths(explained)) == set(OTHER)
 
 
 @pytest.mark.parametrize("path", OTHER)
 def test_every_value_changes_what_is_installed_or_said(helm: Any, with_value: Any, path: str) -> None:
-    values = with_value(path, OTHER[path])
-    if path in TOGETHER:
-        for key, more in TOGETHER[path].items():
-            values[key] |= more
-    manifests = (helm.template().stdout, helm.template(values).stdout)
-    assert manifests[1]
-    assert manifests[0] != manifests[1] or helm.notes() != helm.notes(values)
+    condition = TOGETHER.get(path, {})
+    values = laid_over(condition, with_value(path, OTHER[path]))
+    before = None if path in NOT_ALONE else condition
+    changed = helm.template(values, hooks=True)
+    assert changed.returncode == 0, changed.stderr
+    assert helm.template(before, hooks=True).stdout != changed.stdout or helm.notes(before) != helm.notes(values)
 
 
-def test_every_value_that_a_template_reads_exists(chart: Path, default_values: Any) -> None:
-    known = set(paths(default_values))
-    known |= {path.rpartition(".")[0] for path in known} - {""}
-    read = {
+def test_every_value_that_a_template_reads_exists(chart: Path, explained: tuple[Value, ...]) -> None:
+    known = set(paths(explained))
+    for path in list(known):
+        while path := path.rpartition(".")[0]:
+            known.add(path)
+    used = {
         match
-        for template in (chart / "templates").iterdir()
+        for template in (chart / "templates").rglob("*.*")
         for match in re.findall(r"\.Values\.([A-Za-z.]+[A-Za-z])", template.read_text())
     }
-    assert read
-    assert read <= known
+    assert used
+    assert used <= known
 
 
-def test_every_value_is_explained_where_it_stands(chart: Path) -> None:
-    lines = (chart / "values.yaml").read_text().splitlines()
-    unexplained = [
-        line
-        for before, line in zip(["", *lines], lines, strict=False)
-        if re.match(r"^(  )?[A-Za-z]+:", line) and not before.strip().startswith("#") and not inside_whole(lines, line)
-    ]
-    assert unexplained == []
+def test_a_value_without_an_explanation_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("# Said.\nsaid: 1\nunsaid:\n  # Said.\n  inner: 2\n")
+    with pytest.raises(ValuesError, match=r"values\.yaml:3: unsaid has no comment right above it"):
+        read(file)
 
 
-def inside_whole(lines: list[str], line: str) -> bool:
-    """Whether the line is a key of a value that is explained and taken as a whole."""
-    above = [text.partition(":")[0] for text in lines[: lines.index(line)] if re.match(r"^[A-Za-z]+:", text)]
-    return line.startswith("  ") and bool(above) and above[-1] in WHOLE
+def test_schema_and_readme_are_what_the_comments_say(chart: Path, schema: Any, explained: tuple[Value, ...]) -> None:
+    assert schema == generated_schema(chart.name, explained), "run hack/generate"
+    readme = (chart / "README.md").read_text()
+    assert readme == with_table(readme, explained), "run hack/generate"
 
 
-def test_the_schema_has_exactly_the_values_that_there_are(schema: Any, default_values: Any) -> None:
-    def keys(node: Any, above: str = "") -> Iterator[str]:
-        for key, child in node.get("properties", {}).items():
-            path = f"{above}{key}"
-            if child.get("properties") and path not in WHOLE:
-                yield from keys(child, f"{path}.")
-            else:
-                yield path
-
-    assert set(keys(schema)) - {"global"} == set(paths(default_values))
+def test_the_readme_explains_every_value(chart: Path, explained: tuple[Value, ...]) -> None:
+    readme = (chart / "README.md").read_text()
+    assert [path for path in paths(explained) if f"| `{path}` |" not in readme] == []
 
 
 def test_no_object_of_the_schema_takes_unknown_keys(schema: Any) -> None:
-    # `global` is Helm's, and under affinity Kubernetes itself checks the keys.
+    # `global` is Helm's; what these others hold the API server checks.
     free = {"global", "nodeAffinity", "podAffinity", "podAntiAffinity"}
+    free_whole = {"kubernetesObject", "kubernetesObjects", "environment", "rerankers"}
 
     def loose(node: Any, name: str = "") -> Iterator[str]:
         if isinstance(node, dict):
@@ -129,7 +160,8 @@ def test_no_object_of_the_schema_takes_unknown_keys(schema: Any) -> None:
             if node.get("additionalProperties") is True:
                 yield name
             for key, child in node.items():
-                yield from loose(child, key)
+                if key not in free_whole:
+                    yield from loose(child, key)
         elif isinstance(node, list):
             for child in node:
                 yield from loose(child, name)
@@ -155,7 +187,14 @@ def test_no_object_of_the_schema_takes_unknown_keys(schema: Any) -> None:
         ("resyncSeconds", 0, "/resyncSeconds"),
         ("resyncSeconds", "300", "/resyncSeconds"),
         ("logLevel", "TRACE", "/logLevel"),
-        ("replicas", 2, "replicas"),
+        ("image.digest", "sha256:abc", "/image/digest"),
+        ("commonLabels.number", 1, "/commonLabels/number"),
+        ("rerankers.a", {"namespace": "b"}, "spec"),
+        ("rerankers.Upper", {"spec": {}}, "Upper"),
+        ("podMonitor.interval", "often", "/podMonitor/interval"),
+        ("networkPolicy.apiServerPorts", [], "/networkPolicy/apiServerPorts"),
+        ("test.urls", ["products:8000"], "/test/urls/0"),
+        ("extraEnv", [{"value": "x"}], "name"),
         ("gpuProfiles.l4.memory", 24, "memory"),
         ("gpuProfiles.l4.memoryGiB", "24Gi", "/gpuProfiles/l4/memoryGiB"),
         ("gpuProfiles.l4.computeCapability", 8.9, "/gpuProfiles/l4/computeCapability"),

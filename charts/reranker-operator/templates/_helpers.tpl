@@ -19,9 +19,39 @@ app.kubernetes.io/component: operator
 
 {{- define "reranker-operator.labels" -}}
 {{ include "reranker-operator.selectorLabels" . }}
+{{ include "reranker-operator.commonLabels" . }}
+{{- end -}}
+
+{{- /* Of every object, the rerankers that come along included. Ours go before the user's of the same name. */ -}}
+{{- define "reranker-operator.commonLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- $ours := list "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" -}}
+{{- $ours = concat $ours (include "reranker-operator.selectorLabels" . | fromYaml | keys) -}}
+{{- range $name, $value := .Values.commonLabels }}
+{{- if not (has $name $ours) }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "reranker-operator.rerankersName" -}}
+{{ include "reranker-operator.fullname" . | trunc 53 | trimSuffix "-" }}-rerankers
+{{- end -}}
+
+{{- define "reranker-operator.image" -}}
+{{- $tag := default .Chart.AppVersion .Values.image.tag -}}
+{{- with .Values.image.digest }}{{ printf "%s@%s" $.Values.image.repository . }}{{ else }}{{ printf "%s:%s" .Values.image.repository $tag }}{{ end -}}
+{{- end -}}
+
+{{- /* The namespaces served, for the selectors of monitors and policies. */ -}}
+{{- define "reranker-operator.servedNamespaces" -}}
+{{- if .Values.rbac.namespaces -}}
+matchNames: {{ .Values.rbac.namespaces | toJson }}
+{{- else -}}
+any: true
+{{- end -}}
 {{- end -}}
 
 {{- define "reranker-operator.serviceAccountName" -}}
