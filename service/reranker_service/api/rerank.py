@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Body, Request, Response
 from pydantic import Discriminator, Tag
 
 from reranker_service.api import examples
@@ -32,7 +31,7 @@ def create_router(service: RerankService) -> APIRouter:
     """The routes, bound to one service."""
     router = APIRouter(tags=["rerank"])
 
-    async def rerank(body: AnyRequest, request: Request) -> JSONResponse:
+    async def rerank(body: AnyRequest, request: Request) -> Response:
         """Order documents by their relevance to a query, most relevant first.
 
         The dialect is told by the body's fields: `texts` is TEI's, `top_k` or `truncation` Voyage's, and everything
@@ -42,19 +41,19 @@ def create_router(service: RerankService) -> APIRouter:
 
     async def mixedbread(
         body: Annotated[MixedbreadRequest, Body(openapi_examples=examples.MIXEDBREAD)], request: Request
-    ) -> JSONResponse:
+    ) -> Response:
         """Order inputs by their relevance to a query, for Mixedbread's clients."""
         return await respond(service, request, body)
 
     async def voyage(
         body: Annotated[VoyageRequest, Body(openapi_examples=examples.VOYAGE)], request: Request
-    ) -> JSONResponse:
+    ) -> Response:
         """Order documents, for clients of Voyage whose bodies have none of its own fields."""
         return await respond(service, request, body)
 
     async def infinity(
         body: Annotated[InfinityRequest, Body(openapi_examples=examples.INFINITY)], request: Request
-    ) -> JSONResponse:
+    ) -> Response:
         """Order documents, for clients of Infinity that want documents back as plain strings."""
         return await respond(service, request, body)
 

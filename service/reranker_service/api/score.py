@@ -2,8 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Body, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from reranker_service.api import examples, fields
@@ -131,9 +130,7 @@ def create_router(service: RerankService) -> APIRouter:
     """`/score` and `/v1/score` of one service."""
     router = APIRouter(tags=["score"])
 
-    async def score(
-        body: Annotated[ScoreRequest, Body(openapi_examples=examples.SCORE)], request: Request
-    ) -> JSONResponse:
+    async def score(body: Annotated[ScoreRequest, Body(openapi_examples=examples.SCORE)], request: Request) -> Response:
         """Score pairs of texts and answer in their order, for callers that sort for themselves."""
         return await respond(service, request, body)
 

@@ -7,6 +7,8 @@ good and a very good document would tie.
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 
 class InvalidScore(ArithmeticError):  # noqa: N818 - a name that callers read as the condition
     """An engine gave NaN or an infinity for a document, so that no order exists."""
@@ -26,9 +28,10 @@ def sigmoid(log_odds: float) -> float:
 
 def require_finite(log_odds: Sequence[float]) -> None:
     """Raise InvalidScore for the first value that is NaN or infinite."""
-    for index, value in enumerate(log_odds):
-        if not math.isfinite(value):
-            raise InvalidScore(index, value)
+    finite = np.isfinite(np.asarray(log_odds, np.float64))
+    if not finite.all():
+        index = int(finite.argmin())
+        raise InvalidScore(index, log_odds[index])
 
 
 def rank(log_odds: Sequence[float]) -> list[int]:
@@ -38,12 +41,5 @@ def rank(log_odds: Sequence[float]) -> list[int]:
         InvalidScore: a value is NaN or infinite.
     """
     require_finite(log_odds)
-    return sorted(range(len(log_odds)), key=lambda index: (-log_odds[index], index))
-
-
-def longest_first(lengths: Sequence[int]) -> list[int]:
-    """Indices from the longest to the shortest, equal lengths in their given order.
-
-    Neighbours in an engine's batch then have similar lengths; whoever scores in this order puts the results back.
-    """
-    return sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    order: list[int] = np.argsort(-np.asarray(log_odds, np.float64), kind="stable").tolist()
+    return order

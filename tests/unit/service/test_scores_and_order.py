@@ -6,7 +6,7 @@ import random
 import pytest
 
 from reranker_service.scoring.dedup import deduplicate
-from reranker_service.scoring.ordering import InvalidScore, longest_first, rank, require_finite, sigmoid
+from reranker_service.scoring.ordering import InvalidScore, rank, require_finite, sigmoid
 
 
 def test_the_best_comes_first_and_ties_keep_the_order_of_the_request() -> None:
@@ -54,7 +54,3 @@ def test_every_document_finds_its_own_text_again() -> None:
     found = deduplicate(documents)
     assert [found.unique[position] for position in found.positions] == documents
     assert len(set(found.unique)) == len(found.unique)
-
-
-def test_longest_first_is_a_permutation_with_stable_ties() -> None:
-    assert longest_first([3, 9, 3, 1, 9]) == [1, 4, 0, 2, 3]
