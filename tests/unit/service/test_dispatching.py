@@ -1,14 +1,19 @@
 """Many requests and one engine: sharing, limits, deadlines, clients that go away, and faults that stay apart."""
 
 import asyncio
+import dataclasses
 import json
+import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 from tests.unit.service.conftest import App, RunApp
-from tests.unit.service.scripted import ScriptedEngine
+from tests.unit.service.scripted import PATIENCE_S, ScriptedEngine
 
-from reranker_service.engines.protocol import EngineError
+from reranker_service import service
+from reranker_service.engines.protocol import Collect, EngineError
+from reranker_service.scoring.prompt_arrays import Prompts
 
 pytestmark = pytest.mark.anyio
 
@@ -179,3 +184,77 @@ async def test_the_engine_is_closed_with_the_application(run_app: RunApp) -> Non
     async with run_app() as app:
         assert not app.engine.closed
     assert app.engine.closed
+
+
+class OverlappingEngine(ScriptedEngine):
+    """A device of its own: it computes what has been submitted in order, and a call only begins."""
+
+    def __init__(self, *, batch_documents: int) -> None:
+        super().__init__(batch_documents=batch_documents)
+        self.capacity = dataclasses.replace(self.capacity, overlaps=True)
+        self.begun = threading.Semaphore(0)
+        self.sizes: list[int] = []
+
+    def submit(self, batch: Sequence[Prompts]) -> Collect:
+        self.sizes.append(sum(map(len, batch)))
+        self.begun.release()
+        return super().submit(batch)
+
+    async def wait_begun(self, count: int) -> None:
+        for _ in range(count):
+            assert await asyncio.to_thread(self.begun.acquire, True, PATIENCE_S)
+
+
+async def test_the_next_submission_is_prepared_while_one_runs(run_app: RunApp) -> None:
+    engine = OverlappingEngine(batch_documents=10)
+    async with run_app(engine) as app:
+        engine.sizes.clear()
+        await engine.wait_begun(engine.begun._value)
+        engine.gate.clear()
+        task = asyncio.create_task(app.rerank(texts(40, "a")))
+        await engine.wait_begun(2)
+        assert len(engine.calls) <= 1  # the first is still being computed
+        engine.gate.set()
+        assert (await task).status_code == 200
+        assert engine.sizes == [10, 10, 10, 10]
+
+
+async def test_a_request_goes_to_the_engine_before_all_of_it_is_tokenised(
+    run_app: RunApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = OverlappingEngine(batch_documents=1000)
+    async with run_app(engine) as app:
+        engine.sizes.clear()
+        await engine.wait_begun(engine.begun._value)
+        model = app.service.model
+        assert model is not None
+        encode = model.prompts._tokenizer.encode_batch
+
+        def encode_batch(some: Sequence[str]) -> list[list[int]]:
+            if len(some) < service.FIRST_DOCUMENTS:  # these are the last: wait until the first have gone ahead
+                assert engine.begun.acquire(timeout=PATIENCE_S)
+            return encode(some)
+
+        monkeypatch.setattr(model.prompts._tokenizer, "encode_batch", encode_batch)
+        documents = texts(service.FIRST_DOCUMENTS + 10, "a")
+        response = await app.rerank(documents, raw_scores=True)
+        assert response.status_code == 200
+        assert engine.sizes == [service.FIRST_DOCUMENTS, 10]
+        monkeypatch.undo()
+        alone = await app.rerank(documents[-1:], raw_scores=True)
+        scores = {result["index"]: result["relevance_score"] for result in response.json()["results"]}
+        assert scores[len(documents) - 1] == alone.json()["results"][0]["relevance_score"]
+
+
+async def test_a_failure_of_one_of_two_begun_submissions_stays_its_own(run_app: RunApp) -> None:
+    engine = OverlappingEngine(batch_documents=1)
+    async with run_app(engine) as app:
+        await engine.wait_begun(engine.begun._value)
+        engine.gate.clear()
+        bad = asyncio.create_task(app.rerank(["long " * 80]))
+        good = asyncio.create_task(app.rerank(["good"]))
+        await engine.wait_begun(2)
+        engine.fail = lambda prompts: EngineError("bad") if max(map(len, prompts)) > 100 else None
+        engine.gate.set()
+        assert (await bad).json()["error"]["code"] == "engine_failed"
+        assert (await good).status_code == 200
