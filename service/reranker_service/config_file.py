@@ -5,7 +5,7 @@ nearest known one and all the others, which a general validation message does no
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import yaml
 
 RERANK_PATH = "services.rerank"
 BACKENDS_PATH = f"{RERANK_PATH}.backends"
-SERVER_PATH = f"{RERANK_PATH}.server"
 
 
 class ConfigError(ValueError):
@@ -44,18 +43,23 @@ def read_yaml(path: Path) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Sections:
+class Document:
     """The document's parts, their values not looked at yet; what is absent is None or empty."""
 
     backend: Any
     blocks: dict[str, dict[str, Any]]
-    server: dict[str, Any]
+    sections: dict[str, dict[str, Any]]
 
 
 def split(
-    document: Any, path: Path, *, backend_names: Sequence[str], backend_keys: Sequence[str], server_keys: Sequence[str]
-) -> Sections:
-    """Take a document apart.
+    document: Any,
+    path: Path,
+    *,
+    backend_names: Sequence[str],
+    backend_keys: Sequence[str],
+    sections: Mapping[str, Sequence[str]],
+) -> Document:
+    """Take a document apart. `sections` has the known keys of each section beside `backends`.
 
     Raises:
         ConfigError: a key is unknown, or a section is not a mapping.
@@ -63,13 +67,13 @@ def split(
     check = _Checker(path)
     root = check.mapping(document, "", ("services",))
     services = check.mapping(root.get("services"), "services", ("rerank",))
-    rerank = check.mapping(services.get("rerank"), RERANK_PATH, ("backend", "backends", "server"))
-    server = check.mapping(rerank.get("server"), SERVER_PATH, server_keys)
+    rerank = check.mapping(services.get("rerank"), RERANK_PATH, ("backend", "backends", *sections))
+    found = {name: check.mapping(rerank.get(name), f"{RERANK_PATH}.{name}", keys) for name, keys in sections.items()}
     blocks = check.mapping(rerank.get("backends"), BACKENDS_PATH, backend_names)
     checked = {name: check.mapping(block, f"{BACKENDS_PATH}.{name}", backend_keys) for name, block in blocks.items()}
     if check.problems:
         raise ConfigError(check.problems)
-    return Sections(backend=rerank.get("backend"), blocks=checked, server=server)
+    return Document(backend=rerank.get("backend"), blocks=checked, sections=found)
 
 
 def suggest(key: str, known: Sequence[str]) -> str:

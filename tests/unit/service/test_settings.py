@@ -164,3 +164,48 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("RERANKER_CONFIG", str(tmp_path / "none.yaml"))
     with pytest.raises(ConfigError, match=r"none\.yaml: no such file"):
         load_settings()
+
+
+def test_the_sections_beside_the_backends_are_read_and_overridden(
+    configured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured.write_text(
+        FILE
+        + "      api_keys_file: /keys\n      metrics_auth: true\n      max_queued_tokens: 5\n"
+        + "    score_check: {mode: warn, golden_set: /golden.json, baseline: null}\n"
+    )
+    monkeypatch.setenv("RERANKER_SCORE_CHECK__MAX_DRIFT", "0.5")
+    settings = load_settings()
+    assert settings.score_check.model_dump() == {
+        "mode": "warn", "golden_set": "/golden.json", "baseline": None, "max_drift": 0.5,
+    }  # fmt: skip
+    assert (settings.server.api_keys_file, settings.server.metrics_auth) == ("/keys", True)
+    assert (settings.server.max_queued_tokens, settings.server.max_document_tokens) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "    score_check: {mod: warn}",
+            r"score_check\.mod: unknown key\. Did you mean mode\? Allowed: mode, golden_set",
+        ),
+        ("    score_check: {mode: maybe}", r"score_check\.mode: .*Allowed: enforce, warn, off \(it is 'maybe'\)"),
+        ("    score_check: {max_drift: 0}", r"score_check\.max_drift: .*Allowed: a number, above 0 \(it is 0\)"),
+        ("      log_format: xml", r"server\.log_format: .*Allowed: json, text \(it is 'xml'\)"),
+        ("      max_document_tokens: 0", r"max_document_tokens: .*Allowed: a whole number, at least 1 \(or null\)"),
+        ("      metrics_auth: true", r"server: metrics_auth needs api_keys_file"),
+    ],
+)
+def test_a_mistake_in_a_section_names_what_is_allowed(configured: Path, line: str, expected: str) -> None:
+    configured.write_text(f"{FILE}{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert [problem for problem in caught.value.problems if re.search(expected, problem)], caught.value.problems
+
+
+def test_the_blocks_in_use_and_out_of_use_are_complained_of_together(configured: Path) -> None:
+    configured.write_text(FILE.replace("dtype: float16", "dtype: fp16").replace("standard", "long"))
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert len(caught.value.problems) == 2
