@@ -4,56 +4,25 @@ Usage: python3 -m hack.gpu.bench [what ...], of load, parts, table, profile. Eve
 """
 
 import dataclasses
-import json
 import os
 import sys
-import tempfile
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
-from hack.gpu import common
+from hack.gpu import checkpoint, common
 from hack.gpu.common import SMALL, say
 from reranker_service.engines.packed import choices as choices_module
 from reranker_service.engines.packed.engine import PackedEngine
 from reranker_service.engines.packed.gpu import GpuModel, graph_sizes, stack_scores
 from reranker_service.engines.packed.plan import iterate, plan
+from reranker_service.scoring.prompt_arrays import Prompts
 
 COUNTS = (100, 200, 400, 600, 800, 1000)
 REPEAT = 15
-FOLDER = Path(tempfile.gettempdir()) / "packed-checkpoint"
-
-
-def save_checkpoint() -> None:
-    """The 0.6B shape with random weights, as a checkpoint folder."""
-    weights = common.random_weights(SMALL, torch.bfloat16)
-    tensors = {"model.embed_tokens.weight": weights.embedding, "model.norm.weight": weights.final_norm}
-    for index, layer in enumerate(weights.layers):
-        q, k, v = layer.qkv.split((2048, 1024, 1024))
-        gate, up = layer.gate_up.chunk(2)
-        named = {
-            "self_attn.q_proj": q, "self_attn.k_proj": k, "self_attn.v_proj": v, "self_attn.o_proj": layer.output,
-            "self_attn.q_norm": layer.query_norm, "self_attn.k_norm": layer.key_norm, "mlp.gate_proj": gate,
-            "mlp.up_proj": up, "mlp.down_proj": layer.down, "input_layernorm": layer.input_norm,
-            "post_attention_layernorm": layer.post_norm,
-        }  # fmt: skip
-        tensors |= {f"model.layers.{index}.{name}.weight": tensor for name, tensor in named.items()}
-    FOLDER.mkdir(exist_ok=True)
-    save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, FOLDER / "model.safetensors")
-    (FOLDER / "config.json").write_text(
-        json.dumps(
-            {
-                "model_type": "qwen3", "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
-                "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6,
-                "rope_theta": 1e6, "max_position_embeddings": 40960, "tie_word_embeddings": True, "dtype": "bfloat16",
-            }
-        )
-    )  # fmt: skip
 
 
 def engine(**changes: Any) -> PackedEngine:
@@ -62,19 +31,17 @@ def engine(**changes: Any) -> PackedEngine:
     original = choices_module.choose
     choices_module.choose = lambda *_: dataclasses.replace(chosen, **changes)
     try:
-        settings: Any = SimpleNamespace(
-            max_model_len=160, infer_batch_size=100, dtype="auto", enforce_eager=None, gpu_memory_utilization=0.2
-        )
+        settings: Any = SimpleNamespace(max_model_len=160, dtype="auto", enforce_eager=None, gpu_memory_utilization=0.2)
         loaded = PackedEngine(settings)
-        checkpoint: Any = SimpleNamespace(path=FOLDER, tokenizer=SimpleNamespace(yes_id=9693, no_id=2152))
-        loaded.load(checkpoint, lambda: None)
+        files: Any = SimpleNamespace(path=checkpoint.save(), tokenizer=SimpleNamespace(yes_id=9693, no_id=2152))
+        loaded.load(files, lambda: None)
     finally:
         choices_module.choose = original
     return loaded
 
 
 def load() -> None:
-    save_checkpoint()
+    checkpoint.save()
     begin = time.perf_counter()
     loaded = engine()
     say(f"load from disk (page cache warm), compile, capture: {time.perf_counter() - begin:.1f} s")
@@ -100,9 +67,9 @@ def model(**changes: Any) -> GpuModel:
     return made
 
 
-def device_ms(made: GpuModel, prompts: list[list[int]], budget: int) -> float:
+def device_ms(made: GpuModel, prompts: Prompts, budget: int) -> float:
     """The device's time for a call whose launches all wait in the queue before it begins."""
-    parts = plan(prompts, budget)
+    parts = plan([prompts], budget)
     begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     torch.cuda._sleep(60_000_000)  # noqa: SLF001 - the only way to let launches queue up
     begin.record()
@@ -128,7 +95,7 @@ def parts() -> None:
                     prompts = common.request(rng, n, "compact")
                     device.append(device_ms(made, prompts, budget))
                     begin = time.perf_counter()
-                    results = [(part, made.submit(part)) for part in iterate(prompts, budget)]
+                    results = [(part, made.submit(part)) for part in iterate([prompts], budget)]
                     torch.cuda.synchronize()
                     stack_scores(results, n)
                     wall.append((time.perf_counter() - begin) * 1000)
@@ -139,9 +106,7 @@ def parts() -> None:
 
 
 def table() -> None:
-    """The table: wall time of score(), device time, planning, floor."""
-    if not FOLDER.exists():
-        save_checkpoint()
+    """The table: wall time of a whole call, device time, planning, floor."""
     ceiling = rate()
     loaded = engine()
     made = model()
@@ -154,12 +119,12 @@ def table() -> None:
             for _ in range(REPEAT + 3):
                 prompts = common.request(rng, n, form)
                 begin = time.perf_counter()
-                loaded.score(prompts)
+                loaded.submit([prompts])()
                 wall.append((time.perf_counter() - begin) * 1000)
             for _ in range(7):
                 prompts = common.request(rng, n, form)
                 begin = time.perf_counter()
-                planned = plan(prompts, budget)
+                planned = plan([prompts], budget)
                 planning.append((time.perf_counter() - begin) * 1000)
                 tokens.append(sum(len(part.ids) for part in planned))
                 device.append(device_ms(made, prompts, budget))
@@ -169,7 +134,7 @@ def table() -> None:
             middle, fastest, slowest = np.median(timed), timed.min(), timed.max()
             spent = np.median(device)
             say(
-                f"{form:>8} n={n:4} tokens {count:6}: score() median {middle:6.2f} ms (min {fastest:.2f}, "
+                f"{form:>8} n={n:4} tokens {count:6}: submit to answers median {middle:6.2f} ms (min {fastest:.2f}, "
                 f"max {slowest:.2f}); device {spent:6.2f}; plan {np.median(planning):5.2f}; "
                 f"floor {floor:5.2f}: {middle / floor:.2f}x, device {spent / floor:.2f}x"
             )
@@ -182,7 +147,7 @@ def profile() -> None:
     rng = np.random.default_rng(3)
     for n in (1000, 100):
         prompts = common.request(rng, n, "compact")
-        planned = plan(prompts, budget)
+        planned = plan([prompts], budget)
         for _ in range(3):
             for part in planned:
                 made.submit(part)

@@ -18,6 +18,7 @@ from reranker_service.engines.packed.config import ModelConfig
 from reranker_service.engines.packed.gpu import GpuModel, stack_scores
 from reranker_service.engines.packed.plan import plan
 from reranker_service.engines.packed.reference import ReferenceModel
+from reranker_service.scoring.prompt_arrays import Prompts
 
 SHAPES = {
     "group 2": ModelConfig(256, 512, 4, 4, 2, 128, 1e-6, 1e6, 4096, tied=True, dtype="bfloat16"),
@@ -29,31 +30,36 @@ DTYPES = ("float32", "bfloat16", "float16")
 VOCABULARY = 12000
 
 
-def draw(rng: np.random.Generator) -> list[list[int]]:
-    """Several requests of any size, with documents of 1 to many tokens, now and then a long one."""
-    start = rng.integers(0, 500, rng.integers(0, 40)).tolist()
-    prompts = []
-    longest = int(rng.choice([8, 40, 150]))
+def draw(rng: np.random.Generator) -> list[Prompts]:
+    """Up to five requests of 1 to 1,000 documents, with documents of 1 to many tokens, now and then a long one."""
+    start = rng.integers(0, 500, rng.integers(0, 40))
+    batch = []
+    longest = int(rng.choice([1, 8, 40, 150]))
     for _ in range(int(rng.choice([1, 1, 2, 5]))):
-        head = start + rng.integers(0, 500, rng.integers(0, 60)).tolist()
-        count = int(rng.choice([1, 10, 100, 300]))
-        prompts += [head + rng.integers(0, 500, rng.integers(1, longest + 1)).tolist() for _ in range(count)]
+        head = np.concatenate([start, rng.integers(0, 500, rng.integers(0, 60))])
+        count = int(rng.choice([1, 10, 100, 300, 1000], p=[0.25, 0.3, 0.25, 0.15, 0.05]))
+        batch.append(documents(rng, head, rng.integers(1, longest + 1, count)))
     if rng.random() < 0.3:
-        prompts.append(rng.integers(0, 500, rng.integers(500, 3000)).tolist())
-    return [prompts[i] for i in rng.permutation(len(prompts))]
+        batch.append(documents(rng, start, rng.integers(500, 3000, 1)))
+    return batch
 
 
-def run(model: GpuModel, prompts: list[list[int]], budget: int) -> np.ndarray:
+def documents(rng: np.random.Generator, head: np.ndarray, lengths: np.ndarray) -> Prompts:
+    bodies = rng.integers(0, 500, lengths.sum())
+    return Prompts(head.astype(np.int32), bodies.astype(np.int32), lengths.astype(np.int32))
+
+
+def run(model: GpuModel, batch: list[Prompts], budget: int) -> np.ndarray:
     for buffer in model._buffers.values():  # noqa: SLF001 - what nothing writes must not be read
         buffer.fill_(float("nan"))
-    results = [(part, model.submit(part)) for part in plan(prompts, budget)]
+    results = [(part, model.submit(part)) for part in plan(batch, budget)]
     torch.cuda.synchronize()
-    return stack_scores(results, len(prompts))
+    return stack_scores(results, sum(map(len, batch)))
 
 
-def plain(model: ReferenceModel, prompts: list[list[int]]) -> np.ndarray:
-    scores = np.full(len(prompts), np.nan)
-    for part in plan(prompts, 8192):
+def plain(model: ReferenceModel, batch: list[Prompts]) -> np.ndarray:
+    scores = np.full(sum(map(len, batch)), np.nan)
+    for part in plan(batch, 8192):
         scores[part.prompts] = model.forward(part).float().cpu().numpy()
     return scores
 
@@ -91,23 +97,25 @@ def models_of(name: str) -> list[tuple[str, GpuModel, ReferenceModel]]:
 
 
 def shapes(count: int, seconds: float) -> bool:
-    """Random batches in three dtypes; prints the differences from the plain path in float32."""
+    """Random batches in three dtypes, each with one of the models; prints the differences from the plain path."""
     rng = np.random.default_rng(2025)
-    models = {name: models_of(name) for name in SHAPES}
+    models = [models_of(name) for name in SHAPES]
     errors: dict[str, list[np.ndarray]] = {}
-    done = 0
+    done = requests = 0
     deadline = time.monotonic() + seconds
     while done < count and time.monotonic() < deadline:
-        prompts = draw(rng)
+        batch = draw(rng)
         budget = int(rng.choice([3000, 8192]))
-        for group in models.values():
-            truth = plain(group[0][2], prompts)
-            for dtype, packed, rough in group:
-                errors.setdefault(dtype, []).append(run(packed, prompts, budget) - truth)
-                if dtype != "float32":
-                    errors.setdefault(f"plain {dtype}", []).append(plain(rough, prompts) - truth)
+        group = models[done % len(models)]
+        truth = plain(group[0][2], batch)
+        for dtype, packed, rough in group:
+            errors.setdefault(dtype, []).append(run(packed, batch, budget) - truth)
+            if dtype != "float32" and done // len(models) % 8 == 0:
+                errors.setdefault(f"plain {dtype}", []).append(plain(rough, batch) - truth)
         done += 1
-    say(f"{done} random batches x {len(SHAPES)} shapes; log-odds, spread of truth {truth.std():.2f}")
+        requests += len(batch)
+    say(f"{done} random batches of {requests} requests in turn with {len(SHAPES)} models; log-odds, spread of truth "
+        f"{truth.std():.2f}")  # fmt: skip
     fine = True
     for dtype, differences in errors.items():
         every = np.abs(np.concatenate(differences))
@@ -144,12 +152,14 @@ def against_transformers() -> None:
             ):  # fmt: skip
                 module.weight.copy_(tensor)
     rng = np.random.default_rng(7)
-    prompts = common.request(rng, 24, "compact") + common.request(rng, 24, "standard")
+    batch = [common.request(rng, 500, form) for form in ("compact", "standard")]
+    some = [*range(24), *range(500, 524)]
+    prompts = [ids for request in batch for ids in request.lists()]
 
     def scores(model: Qwen3ForCausalLM) -> np.ndarray:
         values = []
         with torch.inference_mode():
-            for prompt in prompts:
+            for prompt in (prompts[place] for place in some):
                 state = model.model(torch.tensor([prompt], device="cuda")).last_hidden_state[0, -1]
                 values.append(float(state.float() @ weights.direction))
         return np.asarray(values)
@@ -162,13 +172,13 @@ def against_transformers() -> None:
     for dtype in ("float32", "bfloat16", "float16"):
         kind = getattr(torch, dtype)
         model = GpuModel(
-            config, common.copy_of(weights, kind), common.chosen(dtype), max_tokens=8192, max_positions=160
+            config, common.copy_of(weights, kind), common.chosen(dtype), max_tokens=32768, max_positions=160
         )
-        together = run(model, prompts, 8192)
-        alone = np.concatenate([run(model, [prompt], 8192) for prompt in prompts[:20]])
+        together = run(model, batch, 32768)[some]
+        alone = np.concatenate([run(model, [Prompts.from_lists([prompts[place]])], 32768) for place in some])
         error = np.abs(together - exact)
-        say(f"  ours {dtype}: max {error.max():.2e} rms {np.sqrt((error**2).mean()):.2e}; "
-            f"alone or among others: {np.abs(together[:20] - alone).max():.2e}")  # fmt: skip
+        say(f"  ours {dtype}: max {error.max():.2e} rms {np.sqrt((error**2).mean()):.2e} of {len(some)} prompts; "
+            f"alone or among 1,000: {np.abs(together - alone).max():.2e}")  # fmt: skip
 
 
 if __name__ == "__main__":

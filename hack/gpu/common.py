@@ -22,6 +22,7 @@ engines.__path__ = [str(SERVICE / "reranker_service" / "engines")]
 from reranker_service.engines.packed.choices import AttentionChoice, Choices, ProductChoice, choose  # noqa: E402
 from reranker_service.engines.packed.config import ModelConfig  # noqa: E402
 from reranker_service.engines.packed.weights import LayerWeights, ModelWeights  # noqa: E402
+from reranker_service.scoring.prompt_arrays import Prompts  # noqa: E402
 
 # Tokens of the prompt's head with the seed's query and instruction, counted with Qwen3's tokenizer, and of its end.
 HEADS = {"compact": 50, "standard": 70}
@@ -100,13 +101,14 @@ def copy_of(weights: ModelWeights, dtype: torch.dtype) -> ModelWeights:
     return ModelWeights(weights.embedding.to(dtype), layers, weights.final_norm.to(dtype), weights.direction.clone())
 
 
-def request(rng: np.random.Generator, documents: int, form: str, longest: int = 160) -> list[list[int]]:
+def request(rng: np.random.Generator, documents: int, form: str, longest: int = 160) -> Prompts:
     """One request's prompts: a head, titles of about 19 tokens (6 to 45), the suffix."""
-    head = rng.integers(1000, 150000, HEADS[form]).tolist()
-    suffix = rng.integers(1000, 150000, SUFFIX).tolist()
-    lengths = np.clip(rng.normal(19.3, 5.0, documents).round(), 6, 45).astype(int)
+    head = rng.integers(1000, 150000, HEADS[form]).astype(np.int32)
+    suffix = rng.integers(1000, 150000, SUFFIX).astype(np.int32)
     room = longest - len(head) - len(suffix)
-    return [[*head, *rng.integers(1000, 150000, min(int(n), room)).tolist(), *suffix] for n in lengths]
+    lengths = np.minimum(np.clip(rng.normal(19.3, 5.0, documents).round(), 6, 45), room).astype(np.int32)
+    bodies = [np.concatenate([rng.integers(1000, 150000, n).astype(np.int32), suffix]) for n in lengths]
+    return Prompts(head, np.concatenate(bodies), lengths + np.int32(SUFFIX))
 
 
 def product_flops(config: ModelConfig, tokens: int, documents: int) -> float:

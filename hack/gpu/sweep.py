@@ -53,7 +53,7 @@ class AttentionCase:
 
     def __init__(self, documents: int) -> None:
         rng = np.random.default_rng(documents)
-        (self.part,) = plan(common.request(rng, documents, "compact"), 1 << 20)
+        (self.part,) = plan([common.request(rng, documents, "compact")], 1 << 20)
         generator = torch.Generator("cuda").manual_seed(1)
         tokens = len(self.part.ids)
         self.qkv = torch.randn(tokens, 4096, generator=generator, device="cuda").bfloat16()
