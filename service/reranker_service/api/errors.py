@@ -1,12 +1,13 @@
 """Domain errors as HTTP: one table, and one body that every client library can read.
 
-Clients disagree about where the text is (`error.message`, `detail`, `message`), so it is in all three places. Generated
-clients of FastAPI servers read a 422's `detail` as a list of faults, so there it is one. TEI's clients get TEI's form.
+Clients disagree about where the text is (`error.message`, `detail`, `message`), so it is in all three places.
+Infinity's client reads a 422's `detail` as FastAPI's list of faults, so on its paths it is one. TEI's clients get a form
+of TEI's own.
 """
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from reranker_service.api import tei
-from reranker_service.api.paths import RERANK_PATHS
+from reranker_service.api.paths import INFINITY_PATHS, RERANK_PATHS
 from reranker_service.api.shapes import SHAPES, shape_of
 from reranker_service.engines.protocol import EngineError
 from reranker_service.errors import (
@@ -48,7 +49,9 @@ class ErrorResponse(BaseModel):
     """The same text in the three places that client libraries look for it."""
 
     error: ErrorDetail
-    detail: str | list[dict[str, Any]] = Field(description="The text; with status 422 a list, as FastAPI has it there.")
+    detail: str | list[dict[str, Any]] = Field(
+        description="The text; a list with status 422 on /rerank and /infinity/rerank."
+    )
     message: str
 
 
@@ -67,6 +70,9 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+Form = Literal["shared", "infinity", "tei"]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """An error as a client sees it. `retry_after_s` becomes the header of that name."""
@@ -78,15 +84,15 @@ class Problem:
     param: str | None = None
     retry_after_s: int | None = None
 
-    def response(self, *, as_tei: bool = False) -> JSONResponse:
-        """The superset body, or TEI's."""
+    def response(self, form: Form = "shared") -> JSONResponse:
+        """The body in a form that the client reads."""
         headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
-        if as_tei:
+        if form == "tei":
             status, body = tei.error_body(self.type, self.code, self.status, self.message)
             return JSONResponse(body, status, headers=headers)
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         detail: Any = self.message
-        if self.status == 422:
+        if form == "infinity" and self.status == 422:
             detail = [{"loc": ["body", self.param], "msg": self.message, "type": self.code}]
         return JSONResponse({"error": error, "detail": detail, "message": self.message}, self.status, headers=headers)
 
@@ -173,13 +179,18 @@ def install_error_handlers(app: FastAPI) -> None:
         if problem.type == "engine_error":
             log.error("a request failed in the engine: %s", error)
         request.state.problem = problem
-        return problem.response(as_tei=_speaks_tei(request, error))
+        return problem.response(_form(request, error))
 
     for kind in (RequestValidationError, HTTPException, *(row[0] for row in _TABLE)):
         app.add_exception_handler(kind, on_error)
 
 
-def _speaks_tei(request: Request, error: Exception) -> bool:
+def _form(request: Request, error: Exception) -> Form:
+    path = request.url.path
     if isinstance(error, RequestValidationError):
-        return request.url.path in RERANK_PATHS and shape_of(error.body) == "TEI"
-    return getattr(request.state, "speaks_tei", False)
+        speaks_tei = path in RERANK_PATHS and shape_of(error.body) == "TEI"
+    else:
+        speaks_tei = getattr(request.state, "speaks_tei", False)
+    if speaks_tei:
+        return "tei"
+    return "infinity" if path in INFINITY_PATHS else "shared"

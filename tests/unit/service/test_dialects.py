@@ -1,0 +1,366 @@
+"""Each dialect over the whole application with a scripted engine: what a body means and how it is answered."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from tests.unit.service.conftest import App, RunApp
+
+from reranker_service.scoring.ordering import sigmoid
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENTS = ["red shoes", "blue shoes", "green jacket", "white dress"]
+SHARED = ["/rerank", "/v1/rerank", "/v2/rerank"]
+LONG = "word " * 500
+
+
+async def log_odds(app: App, documents: list[str] = DOCUMENTS, **fields: Any) -> list[float]:
+    """What the engine gives for each document, in the request's order."""
+    results = (await app.rerank(documents, raw_scores=True, **fields)).json()["results"]
+    return [result["relevance_score"] for result in sorted(results, key=lambda result: result["index"])]
+
+
+async def post(app: App, path: str, **body: Any) -> httpx.Response:
+    return await app.client.post(path, json=body)
+
+
+def best_first(values: list[float]) -> list[int]:
+    return sorted(range(len(values)), key=lambda index: -values[index])
+
+
+@pytest.mark.parametrize("path", SHARED)
+async def test_cohere_jina_and_vllm_share_one_answer(run_app: RunApp, path: str) -> None:
+    async with run_app() as app:
+        expected = await log_odds(app)
+        body = (await post(app, path, query="shoes", documents=DOCUMENTS, model="rerank-v3.5")).json()
+    assert [result["index"] for result in body["results"]] == best_first(expected)
+    assert set(body) == {"id", "model", "results", "usage", "meta"}
+    assert body["model"] == app.service.settings.model_name
+    assert body["meta"] == {
+        "api_version": {"version": "2" if path == "/v2/rerank" else "1"},
+        "billed_units": {"search_units": 1},
+        "tokens": {"input_tokens": body["usage"]["prompt_tokens"], "output_tokens": 0},
+    }
+
+
+async def test_a_search_unit_is_a_hundred_documents(run_app: RunApp) -> None:
+    async with run_app() as app:
+        for count, units in ((100, 1), (101, 2)):
+            body = (await app.rerank([str(number) for number in range(count)])).json()
+            assert body["meta"]["billed_units"]["search_units"] == units
+
+
+async def test_objects_stand_for_the_fields_that_are_ranked_by(run_app: RunApp) -> None:
+    objects = [{"title": "red shoes", "price": 5, "text": "not this"}, {"title": "blue shoes", "note": None}]
+    async with run_app() as app:
+        plain = (await app.rerank(["red shoes\n5", "blue shoes"], return_documents=True)).json()["results"]
+        by_field = await app.rerank(objects, rank_fields=["title", "price"], return_documents=True)
+        assert by_field.json()["results"] == plain
+        missing = await app.rerank([*objects, {"name": "x"}], rank_fields=["title", "price"])
+    assert missing.json()["error"]["param"] == "documents[2]"
+    assert "one of the fields title, price" in missing.json()["message"]
+
+
+async def test_results_below_a_lowest_score_are_left_out(run_app: RunApp) -> None:
+    async with run_app() as app:
+        values = sorted(await log_odds(app), reverse=True)
+        limit = (values[1] + values[2]) / 2
+        as_log_odds = (await app.rerank(DOCUMENTS, min_score=limit, raw_scores=True)).json()["results"]
+        as_probability = (await app.rerank(DOCUMENTS, min_score=sigmoid(limit))).json()["results"]
+        nothing = (await app.rerank(DOCUMENTS, min_score=1.1)).json()["results"]
+        both = (await app.rerank(DOCUMENTS, min_score=sigmoid(limit), top_n=1)).json()["results"]
+        bad = await app.client.post(
+            "/rerank", content=b'{"query": "a", "documents": ["b"], "min_score": NaN}',
+            headers={"content-type": "application/json"},
+        )  # fmt: skip
+    assert [result["relevance_score"] for result in as_log_odds] == values[:2]
+    assert len(as_probability) == 2
+    assert nothing == []
+    assert len(both) == 1
+    assert (bad.status_code, bad.json()["error"]["param"]) == (400, "min_score")
+
+
+@pytest.mark.parametrize("flag", [{"raw_scores": True}, {"use_activation": False}])
+async def test_log_odds_can_be_asked_for_in_two_words(run_app: RunApp, flag: dict[str, bool]) -> None:
+    async with run_app() as app:
+        expected = await log_odds(app)
+        found = (await app.rerank(DOCUMENTS, **flag)).json()["results"]
+    assert [result["relevance_score"] for result in found] == sorted(expected, reverse=True)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(2, 2), (4096, None), (0, None), (None, None)])
+async def test_documents_are_cut_to_the_tokens_a_request_allows(
+    run_app: RunApp, limit: int | None, kept: int | None
+) -> None:
+    documents = ["one", "one two three four five"]
+    async with run_app() as app:
+        await app.rerank(documents)
+        whole = sorted(len(ids) for call in app.engine.calls for ids in call)
+        app.engine.forget_warmup()
+        body = (await app.rerank(documents, max_tokens_per_doc=limit)).json()
+        cut = sorted(len(ids) for call in app.engine.calls for ids in call)
+        assert body["usage"]["prompt_tokens"] == sum(cut)
+    assert cut == ([whole[0], whole[0] + 1] if kept else whole)
+    marks = {result["index"]: result.get("truncated") for result in body["results"]}
+    assert marks == {0: None, 1: True if kept else None}
+    assert ("warnings" in body["meta"]) is bool(kept)
+
+
+async def test_a_whole_prompt_can_be_limited_and_keeps_its_end(run_app: RunApp) -> None:
+    async with run_app() as app:
+        await app.rerank([LONG], truncate_prompt_tokens=-1)
+        ((longest,),) = app.engine.calls
+        app.engine.forget_warmup()
+        body = (await app.rerank([LONG], truncate_prompt_tokens=100)).json()
+        ((shorter,),) = app.engine.calls
+        refused = await app.rerank(["a"], truncate_prompt_tokens=10)
+    assert (len(longest), len(shorter)) == (160, 100)
+    assert shorter[-10:] == longest[-10:]
+    assert body["results"][0]["truncated"] is True
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "query_too_long")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"max_tokens_per_doc": -1}, "max_tokens_per_doc"),
+        ({"truncate_prompt_tokens": 0}, "truncate_prompt_tokens"),
+        ({"truncation_side": "left"}, "truncation_side"),
+        ({"min_score": "high"}, "min_score"),
+        ({"rank_fields": "title"}, "rank_fields"),
+    ],
+)
+async def test_a_limit_that_means_nothing_is_refused(run_app: RunApp, fields: dict[str, Any], param: str) -> None:
+    async with run_app() as app:
+        response = await app.rerank(["a"], **fields)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+
+
+async def test_a_body_that_is_not_said_to_be_json_is_told_so(run_app: RunApp) -> None:
+    async with run_app() as app:
+        response = await app.client.post(
+            "/rerank", content=b'{"query": "a", "documents": ["b"]}',
+            headers={"content-type": "application/x-www-form-urlencoded"},
+        )  # fmt: skip
+    assert response.status_code == 400
+    assert "Content-Type: application/json" in response.json()["message"]
+
+
+async def test_blank_documents_have_scores_like_any_other(run_app: RunApp) -> None:
+    async with run_app() as app:
+        body = (await app.rerank(["", " ", "\n\t", "shoes"])).json()
+    assert sorted(result["index"] for result in body["results"]) == [0, 1, 2, 3]
+
+
+# Text Embeddings Inference
+
+
+@pytest.mark.parametrize("path", SHARED)
+async def test_tei_gets_a_bare_array(run_app: RunApp, path: str) -> None:
+    async with run_app() as app:
+        expected = await log_odds(app)
+        response = await post(app, path, query="shoes", texts=DOCUMENTS)
+        raw = (await post(app, path, query="shoes", texts=DOCUMENTS, raw_scores=True, return_text=True)).json()
+    order = best_first(expected)
+    assert response.json() == [{"index": index, "score": sigmoid(expected[index])} for index in order]
+    assert raw == [{"index": index, "score": expected[index], "text": DOCUMENTS[index]} for index in order]
+    assert int(response.headers["x-compute-tokens"]) > 0
+    assert response.headers["x-compute-characters"] == str(4 * len("shoes") + sum(map(len, DOCUMENTS)))
+    for name in ("total", "tokenization", "queue", "inference"):
+        assert int(response.headers[f"x-{name}-time"]) >= 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error_type", "message"),
+    [
+        ({"query": "a", "texts": []}, 400, "Empty", "texts: must not be empty"),
+        ({"query": " ", "texts": ["b"]}, 422, "Validation", "query: must not be empty"),
+        ({"texts": ["b"]}, 422, "Validation", "query: this field is required"),
+        ({"query": "a", "texts": ["b", 1]}, 422, "Validation", "texts[1]: must be a string"),
+        ({"query": "a", "texts": ["b"], "truncation_direction": "Left"}, 422, "Validation", "truncation_direction"),
+        ({"query": LONG, "texts": ["b"]}, 422, "Validation", "the query and instruction need"),
+        ({"query": "a", "texts": ["b", LONG], "truncate": False}, 422, "Validation", "texts[1] is longer"),
+        ({"query": "a", "texts": list("abcdef")}, 422, "Validation", "texts: 6 are more than the 5 allowed"),
+    ],
+)
+async def test_tei_reads_errors_in_its_own_form(
+    run_app: RunApp, body: dict[str, Any], status: int, error_type: str, message: str
+) -> None:
+    async with run_app(max_documents=5) as app:
+        response = await post(app, "/rerank", **body)
+        assert app.engine.calls == []
+        assert app.metric("queued_documents") == 0
+    assert response.status_code == status
+    assert set(response.json()) == {"error", "error_type"}
+    assert response.json()["error_type"] == error_type
+    assert message in response.json()["error"]
+
+
+async def test_a_full_queue_is_overloaded_in_teis_words(run_app: RunApp) -> None:
+    async with run_app(max_documents=2, max_queued_documents=2) as app:
+        app.engine.gate.clear()
+        waiting = asyncio.create_task(post(app, "/rerank", query="a", texts=["b"]))
+        await app.engine.wait_entered()
+        refused = await post(app, "/rerank", query="a", texts=["b", "c"])
+        app.engine.gate.set()
+        assert (await waiting).status_code == 200
+    assert (refused.status_code, refused.json()["error_type"]) == (429, "Overloaded")
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("truncate", [True, None])
+async def test_tei_texts_are_cut_unless_that_is_forbidden(run_app: RunApp, truncate: bool | None) -> None:
+    async with run_app() as app:
+        response = await post(
+            app, "/rerank", query="a", texts=["b", LONG], truncate=truncate, truncation_direction="Right"
+        )
+    assert {result["index"]: result.get("truncated") for result in response.json()} == {0: None, 1: True}
+
+
+async def test_tei_info_names_model_and_limits(run_app: RunApp) -> None:
+    async with run_app(max_documents=7) as app:
+        body = (await app.client.get("/info")).json()
+    assert body["model_id"] == app.service.settings.model_name
+    assert (body["max_input_length"], body["max_client_batch_size"]) == (160, 7)
+    assert "reranker" in body["model_type"]
+
+
+# Voyage, Infinity, Mixedbread
+
+
+@pytest.mark.parametrize("fields", [{"top_k": 2}, {"truncation": True, "top_k": None}])
+@pytest.mark.parametrize("path", ["/v1/rerank", "/voyage/v1/rerank"])
+async def test_voyage_gets_data_and_plain_documents(run_app: RunApp, path: str, fields: dict[str, Any]) -> None:
+    async with run_app() as app:
+        expected = await log_odds(app)
+        body = (await post(app, path, query="shoes", documents=DOCUMENTS, return_documents=True, **fields)).json()
+    order = best_first(expected)[: fields["top_k"]]
+    assert body["object"] == "list"
+    assert body["data"] == [
+        {"index": index, "relevance_score": sigmoid(expected[index]), "document": DOCUMENTS[index]} for index in order
+    ]
+    assert body["usage"]["total_tokens"] > 0
+
+
+async def test_voyage_may_forbid_cutting_and_reads_a_text_in_detail(run_app: RunApp) -> None:
+    async with run_app() as app:
+        response = await post(app, "/v1/rerank", query="a", documents=["b", LONG], truncation=False)
+        bad = await post(app, "/v1/rerank", query="a", documents=["b"], top_k=0)
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "documents[1]")
+    assert response.json()["detail"] == response.json()["message"]
+    assert (bad.status_code, bad.json()["error"]["param"]) == (400, "top_k")
+
+
+async def test_infinity_gets_plain_documents_and_a_list_of_faults(run_app: RunApp) -> None:
+    async with run_app() as app:
+        body = (
+            await post(app, "/infinity/rerank", query="shoes", documents=DOCUMENTS, return_documents=True, top_n=2)
+        ).json()
+        bad = await post(app, "/infinity/rerank", query=LONG, documents=["b"])
+    assert (body["object"], len(body["results"])) == ("rerank", 2)
+    assert all(result["document"] == DOCUMENTS[result["index"]] for result in body["results"])
+    assert (bad.status_code, bad.json()["detail"][0]["loc"]) == (422, ["body", "query"])
+
+
+async def test_mixedbread_gets_scores_and_inputs(run_app: RunApp) -> None:
+    async with run_app() as app:
+        expected = await log_odds(app)
+        body = (await post(app, "/v1/reranking", query="shoes", input=DOCUMENTS, top_k=2, return_input=True)).json()
+        bad = await post(app, "/v1/reranking", query="shoes", input=[])
+    assert [item["index"] for item in body["data"]] == best_first(expected)[:2]
+    assert all(item["input"] == DOCUMENTS[item["index"]] for item in body["data"])
+    assert (body["top_k"], body["return_input"], body["object"]) == (2, True, "list")
+    assert (bad.status_code, bad.json()["error"]["param"]) == (400, "input")
+
+
+# vLLM's /score
+
+
+@pytest.mark.parametrize("path", ["/score", "/v1/score"])
+@pytest.mark.parametrize(
+    "names", [("text_1", "text_2"), ("queries", "documents"), ("queries", "items"), ("data_1", "data_2")]
+)
+async def test_one_query_is_scored_with_each_text_in_the_requests_order(
+    run_app: RunApp, path: str, names: tuple[str, str]
+) -> None:
+    async with run_app() as app:
+        expected = await log_odds(app)
+        body = (await app.client.post(path, json={names[0]: "shoes", names[1]: DOCUMENTS})).json()
+        single = (await app.client.post(path, json={names[0]: ["shoes"], names[1]: DOCUMENTS[1]})).json()
+    assert body["object"] == "list"
+    assert body["data"] == [
+        {"index": index, "object": "score", "score": sigmoid(value)} for index, value in enumerate(expected)
+    ]
+    assert [item["score"] for item in single["data"]] == [sigmoid(expected[1])]
+
+
+async def test_each_text_may_have_a_query_of_its_own(run_app: RunApp) -> None:
+    queries = ["shoes", "a jacket for winter", "shoes", "shoes"]
+    documents = ["red shoes", "green jacket", "blue shoes", "red shoes"]
+    async with run_app() as app:
+        alone = [
+            (await log_odds(app, [document], query=query))[0]
+            for query, document in zip(queries, documents, strict=True)
+        ]
+        app.engine.forget_warmup()
+        response = await post(app, "/score", text_1=queries, text_2=documents, use_activation=False)
+        scored = [ids for call in app.engine.calls for ids in call]
+    body = response.json()
+    assert [item["score"] for item in body["data"]] == alone
+    assert len(scored) == 3  # the first and the last pair are one
+    assert body["usage"]["prompt_tokens"] == sum(map(len, scored))
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "message"),
+    [
+        ({"text_1": ["a", "b"], "text_2": ["c", "d", "e"]}, "text_1", "has 2 texts and text_2 has 3"),
+        ({"text_1": ["a", "b"], "text_2": "c"}, "text_1", "has 2 texts and text_2 has 1"),
+        ({"text_1": "a"}, "text_2", "required beside text_1"),
+        ({"documents": ["a"]}, "queries", "required beside documents"),
+        ({"model": "x"}, "text_1", "required"),
+        ({"text_1": " ", "text_2": "b"}, "text_1[0]", "must not be empty"),
+        ({"text_1": "a", "text_2": []}, "text_2", "must not be empty"),
+        ({"text_1": "a", "text_2": ["b", 3]}, "text_2[1]", "must be a string"),
+        ({"text_1": "a", "text_2": list("abcdef")}, "text_2", "6 are more than the 5 allowed"),
+    ],
+)
+async def test_sides_that_do_not_fit_are_named(run_app: RunApp, body: dict[str, Any], param: str, message: str) -> None:
+    async with run_app(max_documents=5) as app:
+        response = await app.client.post("/score", json=body)
+        assert app.engine.calls == []
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == param
+    assert message in response.json()["message"]
+
+
+async def test_one_query_without_room_fails_all_pairs(run_app: RunApp) -> None:
+    async with run_app() as app:
+        response = await post(app, "/score", queries=["a", LONG], documents=["b", "c"])
+        assert app.engine.calls == []
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "queries")
+
+
+# What is served
+
+
+async def test_models_are_listed_and_described_whatever_the_name(run_app: RunApp) -> None:
+    async with run_app() as app:
+        (listed,) = (await app.client.get("/v1/models")).json()["data"]
+        described = (await app.client.get("/v1/models/some/other-reranker")).json()
+    assert listed["id"] == app.service.settings.model_name
+    assert described == listed
+    assert described["model_type"] == "rerank"
+
+
+async def test_the_work_of_every_dialect_is_measured_under_its_path(run_app: RunApp) -> None:
+    async with run_app() as app:
+        for path in (*SHARED, "/infinity/rerank", "/voyage/v1/rerank"):
+            assert (await post(app, path, query="a", documents=["b"])).status_code == 200
+        assert (await post(app, "/v1/reranking", query="a", input=["b"])).status_code == 200
+        assert (await post(app, "/score", text_1="a", text_2="b")).status_code == 200
+        for path in (*SHARED, "/infinity/rerank", "/voyage/v1/rerank", "/v1/reranking", "/score"):
+            labels = {"route": path, "outcome": "ok", "documents": "1-100"}
+            assert app.metric("request_duration_seconds_count", **labels) == 1
