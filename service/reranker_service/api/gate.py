@@ -18,6 +18,9 @@ from reranker_service.service import RerankService
 
 log = logging.getLogger(__name__)
 
+REFUSALS = frozenset({"overloaded_error", "unavailable_error"})
+"""Types of problems that a request meets before any work is done for it: another replica can take it."""
+
 
 class BodyLimitError(HTTPException):
     """Raised while a body is read. Frameworks turn other errors at that point into a 400 of their own."""
@@ -124,16 +127,17 @@ class _Exchange:
         if problem is not None:
             self._service.metrics.rejected_requests.labels(problem.code).inc()
         self._service.metrics.request_duration.labels(
-            self.scope["path"], _outcome(self._status), documents_label(state.get("documents"))
+            self.scope["path"], _outcome(self._status, problem), documents_label(state.get("documents"))
         ).observe(time.perf_counter() - self._begun)
 
 
-def _outcome(status: int) -> str:
+def _outcome(status: int, problem: Problem | None) -> str:
+    """Turned away unread is one thing, accepted and not answered another: alerts count the latter as failures."""
     if status < 400:
         return "ok"
     if status == CLIENT_CLOSED_REQUEST:
         return "disconnected"
-    if status in {429, 503}:
+    if problem is not None and problem.type in REFUSALS:
         return "refused"
     return "invalid" if status < 500 else "failed"
 
