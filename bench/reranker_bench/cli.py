@@ -1,8 +1,8 @@
 """The command line.
 
-Exit statuses: 0 every sample was measured; 1 samples were lost (and --allow-errors was not given); 2 wrong usage, or a
-file that can't be read or written; 3 the server was not ready, or is not the one that was expected; 130 interrupted
-(what had been measured is printed and written).
+Exit statuses: 0 all is well; 1 samples were lost (and --allow-errors was not given), a scenario failed, a cell is
+slower than allowed, or a check found something wrong; 2 wrong usage, or a file that can't be read or written; 3 the
+server was not ready, or is not the one that was expected; 130 interrupted (what had been measured is printed and kept).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from types import FrameType
 
 from reranker_bench import __version__
-from reranker_bench.arguments import add_run, add_titles
 from reranker_bench.commands import run, titles
 
 
@@ -43,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    add_run(commands, run.execute)
-    add_titles(commands, titles.execute)
+    for module in (run, titles):
+        module.add(commands)
     return top
 
 

@@ -14,9 +14,9 @@ from reranker_bench.load import Sample
 
 
 class ConsoleProgress:
-    """A progress bar on a terminal, and one line a run unless `quiet`. A context manager."""
+    """A progress bar on a terminal, and one line a run unless `quiet`. `total` None: not known."""
 
-    def __init__(self, total: int, *, quiet: bool) -> None:
+    def __init__(self, total: int | None, *, quiet: bool) -> None:
         self._console = Console(stderr=True)
         self._quiet = quiet
         self._bar = Bar(

@@ -6,11 +6,12 @@ measures the wrong one and nobody sees it in the figures.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+from reranker_bench.connection import get
 
 POLL_INTERVAL_S = 1.0
 REQUEST_TIMEOUT_S = 10.0
@@ -37,31 +38,28 @@ def wait_until_ready(
         NotReadyError: when `wait_s` seconds have passed; with 0 there is one try.
     """
     deadline = time.monotonic() + wait_s
-    with httpx.Client(timeout=REQUEST_TIMEOUT_S, trust_env=False) as http:
-        while True:
-            health, missing = _look(http, url.rstrip("/") + "/health", backend, instruction_format)
-            if missing is None:
-                return health
-            if time.monotonic() + POLL_INTERVAL_S > deadline:
-                waited = f" within {wait_s:g} s" if wait_s else ""
-                raise NotReadyError(f"{url} is not ready{waited}: {missing}")
-            on_poll(missing)
-            time.sleep(POLL_INTERVAL_S)
+    while True:
+        health, missing = _look(url, backend, instruction_format)
+        if missing is None:
+            return health
+        if time.monotonic() + POLL_INTERVAL_S > deadline:
+            waited = f" within {wait_s:g} s" if wait_s else ""
+            raise NotReadyError(f"{url} is not ready{waited}: {missing}")
+        on_poll(missing)
+        time.sleep(POLL_INTERVAL_S)
 
 
-def _look(
-    http: httpx.Client, url: str, backend: str | None, instruction_format: str | None
-) -> tuple[dict[str, Any], str | None]:
+def _look(url: str, backend: str | None, instruction_format: str | None) -> tuple[dict[str, Any], str | None]:
     """One try: what `/health` said, and what is missing (None: nothing is)."""
     try:
-        response = http.get(url)
-    except httpx.HTTPError as error:
-        return {}, f"no answer from /health ({type(error).__name__}: {error})"
-    health = _object(response)
-    if response.status_code == 404 and backend is None and instruction_format is None:
+        status, body = get(url, "/health", timeout_s=REQUEST_TIMEOUT_S)
+    except OSError as error:
+        return {}, f"no answer from /health ({error or 'timed out'})"
+    health = _object(body)
+    if status == 404 and backend is None and instruction_format is None:
         return {}, None
-    if response.status_code != 200:
-        return health, f"/health answers {response.status_code} ({health.get('status', 'no status given')})"
+    if status != 200:
+        return health, f"/health answers {status} ({health.get('status', 'no status given')})"
     return health, missing_of(health, backend=backend, instruction_format=instruction_format)
 
 
@@ -75,9 +73,9 @@ def missing_of(health: dict[str, Any], *, backend: str | None, instruction_forma
     return None
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, Any]:
     try:
-        body = response.json()
+        found = json.loads(body)
     except ValueError:
         return {}
-    return body if isinstance(body, dict) else {}
+    return found if isinstance(found, dict) else {}

@@ -9,9 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reranker_bench.pace import Pace
 from reranker_bench.results import Cell, Results
 
-DETAIL_COLUMNS = ("n", "samples", "lost", "mean ms", "stdev", "p50", "p95", "p99", "min", "max")
+DETAIL_COLUMNS = ("n", "samples", "lost", "mean ms", "stdev", "p50", "p95", "p99", "min", "max", "requests/s")
+LATE_MS = 5.0
+"""From this delay on the table says that the open loop's requests did not start when they were due."""
 
 
 def sizes_of(runs: Sequence[Results]) -> list[int]:
@@ -45,6 +48,7 @@ def details(run: Results) -> list[list[str]]:
             *(_ms(value) for value in (cell.mean_ms, cell.stdev_ms, cell.p50_ms, cell.p95_ms, cell.p99_ms)),
             _ms(min(cell.values_ms, default=None)),
             _ms(max(cell.values_ms, default=None)),
+            _ms(cell.requests_per_s),
         ]
         for cell in run.cells
     ]
@@ -59,6 +63,15 @@ def notes(run: Results) -> list[str]:
     ]
     if run.interrupted:
         lines.append("interrupted: not all samples were taken")
+    if pace := _pace(run):
+        lines.append(pace)
+    if caches := run.counters.describe():
+        lines.append(caches)
+    late = max((cell.start_delay_max_ms or 0 for cell in run.cells), default=0)
+    if late >= LATE_MS:
+        lines.append(
+            f"requests were sent up to {late:.0f} ms after they were due: all connections were busy, or the client"
+        )
     if run.titles.reused:
         lines.append(f"{run.titles.reused} titles may have come twice (the file has {run.titles.count}): caches help")
     if cut := sum(cell.truncated for cell in run.cells):
@@ -95,6 +108,13 @@ def heading(run: Results) -> str:
         f"{tag}{run.backend}, {run.instruction_format}, repeat {given.repeat}, seed {given.seed}, "
         f"{run.warmup.requests} warm-ups of {run.warmup.documents}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC"
     )
+
+
+def _pace(run: Results) -> str:
+    given = run.parameters
+    text = Pace(given.concurrency, given.rate, given.arrivals or "even", given.duration_s).describe()
+    dialect = "" if given.dialect == "rerank" else f"dialect {given.dialect}"
+    return ", ".join(part for part in (text, dialect) if part)
 
 
 def _mean(cell: Cell | None) -> str:

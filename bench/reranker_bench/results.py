@@ -1,14 +1,14 @@
 """The results file: what was measured, of what, under which conditions.
 
 The raw times are kept, so that every figure can be computed again and compared by better statistics later. The format
-is versioned: a field's meaning never changes under the same `schema_version`; fields may be added.
+is versioned: within one `schema_version` a field never changes its meaning. `reading` reads files of every version;
+docs/results/schema/ describes each.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,15 +16,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reranker_bench import __version__, stats
-from reranker_bench.load import LossReason, Sample
+from reranker_bench import stats
+from reranker_bench.answers import LossReason
+from reranker_bench.environment import UNKNOWN, Environment
+from reranker_bench.load import Sample
+from reranker_bench.server_counters import Counters
 
 SUMMARY_BYTES = 4096
 """The kubelet keeps no more of a container's termination message."""
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Loss(_Model):
@@ -42,30 +45,44 @@ class Cell(_Model):
 
     documents: int
     values_ms: tuple[float, ...]
-    """Wall times in the order in which they were measured, milliseconds."""
+    """Wall times in the order of the requests, milliseconds."""
     mean_ms: float | None
     stdev_ms: float | None
     """Of the sample (n - 1); None below two values."""
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    wall_s: float | None
+    """From the first request's start to the last one's end, what the client did between them included."""
+    requests_per_s: float | None
+    """Answers that count, per second of `wall_s`."""
+    documents_per_s: float | None
+    start_delay_max_ms: float | None
+    """Open loop: the longest that a request was sent after it was due; None in a closed loop."""
     truncated: int
     """Documents that the server said it cut, over all the requests."""
     lost: tuple[Loss, ...]
 
     @classmethod
-    def of(cls, documents: int, samples: Iterable[Sample]) -> Cell:
+    def of(
+        cls, documents: int, samples: Iterable[Sample], *, wall_s: float | None = None, open_loop: bool = False
+    ) -> Cell:
         """Put the samples of one size together."""
         samples = tuple(samples)
         values = tuple(round(sample.ms, 4) for sample in samples if sample.ms is not None)
+        rate = len(values) / wall_s if wall_s else None
         return cls(
             documents=documents,
             values_ms=values,
             mean_ms=round(stats.mean(values), 4) if values else None,
-            stdev_ms=None if (deviation := stats.stdev(values)) is None else round(deviation, 4),
+            stdev_ms=_rounded(stats.stdev(values)),
             p50_ms=_percentile(values, 50),
             p95_ms=_percentile(values, 95),
             p99_ms=_percentile(values, 99),
+            wall_s=_rounded(wall_s),
+            requests_per_s=_rounded(rate),
+            documents_per_s=_rounded(rate and rate * documents),
+            start_delay_max_ms=_rounded(max(sample.delay_ms for sample in samples)) if open_loop and samples else None,
             truncated=sum(sample.truncated for sample in samples),
             lost=losses(samples),
         )
@@ -93,8 +110,16 @@ class Parameters(_Model):
     """What the run was told; the same parameters against the same server send the same requests."""
 
     url: str
+    dialect: str
     documents: tuple[int, ...]
     repeat: int
+    """Requests a size; says nothing where `duration_s` is given."""
+    concurrency: int
+    """Most requests under way at once."""
+    rate: float | None
+    """Requests a second of the open loop; None: closed loop."""
+    arrivals: Literal["poisson", "even"] | None
+    duration_s: float | None
     seed: int
     timeout_s: float
     query: str
@@ -102,38 +127,10 @@ class Parameters(_Model):
     warmup_documents: int
 
 
-class ClientInfo(_Model):
-    """The machine that measured."""
-
-    host: str
-    platform: str
-    python: str
-    cpus: int
-
-    @classmethod
-    def here(cls) -> ClientInfo:
-        """Describe this machine."""
-        return cls(
-            host=platform.node(),
-            platform=platform.platform(),
-            python=platform.python_version(),
-            cpus=os.cpu_count() or 1,
-        )
-
-
-class Environment(_Model):
-    """What was measured and from where."""
-
-    bench_version: str = __version__
-    health: dict[str, Any]
-    """The server's own `/health` before the first request, as it stood."""
-    client: ClientInfo
-
-
 class Results(_Model):
     """One run of one server."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     kind: Literal["reranker-bench/run"] = "reranker-bench/run"
     tag: str
     started_at: Annotated[datetime, Field(description="UTC")]
@@ -143,23 +140,35 @@ class Results(_Model):
     parameters: Parameters
     titles: TitlesUsed
     environment: Environment
+    counters: Counters
+    """How much the server's own counters grew during the timed requests."""
     warmup: WarmUp
     cells: tuple[Cell, ...]
 
     @property
     def backend(self) -> str:
         """What the server calls its backend; `unknown` where it doesn't say."""
-        return str(self.environment.health.get("backend") or "unknown")
+        return self.environment.server.backend or UNKNOWN
 
     @property
     def instruction_format(self) -> str:
         """What the server calls its instruction format; `unknown` where it doesn't say."""
-        return str(self.environment.health.get("instruction_format") or "unknown")
+        return self.environment.server.instruction_format or UNKNOWN
 
     @property
     def lost(self) -> int:
         """Requests without an answer that counts, warm-ups included."""
         return len(self.warmup.lost) + sum(len(cell.lost) for cell in self.cells)
+
+    @property
+    def samples(self) -> int:
+        """Timed requests with an answer that counts."""
+        return sum(len(cell.values_ms) for cell in self.cells)
+
+    def lost_by_reason(self) -> dict[str, int]:
+        """How many were lost for each reason, the most frequent first."""
+        every = [*self.warmup.lost, *(loss for cell in self.cells for loss in cell.lost)]
+        return dict(Counter(loss.reason.value for loss in every).most_common())
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all: a reader never sees half of one."""
@@ -188,13 +197,12 @@ def termination_summary(results: Results, limit: int = SUMMARY_BYTES) -> str:
 
     Cells that don't fit are left out from the end and counted in `cells_left_out`.
     """
-    health = results.environment.health
     summary: dict[str, Any] = {
         "schema_version": results.schema_version,
         "tag": _short(results.tag),
         "backend": _short(results.backend),
         "instruction_format": _short(results.instruction_format),
-        "model": _short(_model_name(health.get("model"))),
+        "model": _short(results.environment.server.model or UNKNOWN),
         "seed": results.parameters.seed,
         "repeat": results.parameters.repeat,
         "lost": results.lost,
@@ -220,15 +228,12 @@ def _summary_cell(cell: Cell) -> dict[str, Any]:
     return {"n": cell.documents, "samples": len(cell.values_ms), "lost": len(cell.lost)} | rounded
 
 
-def _model_name(model: object) -> str:
-    """`/health` may give the model as a name or as an object with one."""
-    if isinstance(model, dict):
-        model = model.get("name") or model.get("id")
-    return str(model) if model else "unknown"
-
-
 def _short(text: str) -> str:
     return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _percentile(values: Sequence[float], percent: float) -> float | None:

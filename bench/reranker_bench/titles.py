@@ -17,6 +17,8 @@ from reranker_bench import vocabulary as words
 BUILT_IN_COUNT = 18_000
 """As many as the sweep 100..1000 with five runs and its warm-ups can use without one title coming twice (16,700)."""
 BUILT_IN_SEED = 1
+MOST = 200_000
+"""More than the vocabulary can tell apart with ease are not made."""
 CHINESE_SHARE = 0.75
 
 
@@ -65,10 +67,10 @@ def generate(count: int = BUILT_IN_COUNT, seed: int = BUILT_IN_SEED) -> Titles:
     """Make `count` distinct titles, three quarters of them Chinese.
 
     Raises:
-        TitlesError: if `count` is below 1 or beyond what the vocabulary can tell apart with ease (200,000).
+        TitlesError: if `count` is below 1 or above MOST.
     """
-    if not 1 <= count <= 200_000:
-        raise TitlesError(f"from 1 to 200000 titles can be made, not {count}")
+    if not 1 <= count <= MOST:
+        raise TitlesError(f"from 1 to {MOST} titles can be made, not {count}")
     choose = _Chooser(seed)
     seen: dict[str, None] = {}
     while len(seen) < count:

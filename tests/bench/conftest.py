@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,14 @@ class Script:
         default_factory=lambda: [(200, {"status": "ok", "backend": "qwen3_vllm", "instruction_format": "compact"})]
     )
     """Answers in turn; the last one for ever."""
+    metrics: list[str] | None = None
+    """What `/metrics` answers, in turn; None: there is none."""
+    models: list[str] = field(default_factory=list)
+    """What `/v1/models` names."""
+    key: str | None = None
+    """Wanted as Bearer token with every POST."""
+    rank: Callable[[str, list[str]], list[float]] = lambda _, documents: [0.5] * len(documents)
+    """The scores of the documents for a query."""
 
 
 class FaultyServer(ThreadingHTTPServer):
@@ -44,7 +53,12 @@ class FaultyServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.script = script
         self.bodies: list[dict[str, Any]] = []
-        self.health_asked = 0
+        self.paths: list[str] = []
+        self.busy = 0
+        self.most_busy = 0
+        self.counting = threading.Lock()
+        self.gets: Counter[str] = Counter()
+        self.faults_made: Counter[str] = Counter()
 
     @property
     def url(self) -> str:
@@ -52,28 +66,64 @@ class FaultyServer(ThreadingHTTPServer):
 
     @property
     def titles(self) -> list[list[str]]:
-        return [body["documents"] for body in self.bodies]
+        return [documents_of(body) for body in self.bodies]
+
+    @property
+    def health_asked(self) -> int:
+        return self.gets["/health"]
+
+
+def documents_of(body: dict[str, Any]) -> list[str]:
+    documents: list[str] = body.get("documents") or body.get("texts") or body["text_2"]
+    return documents
+
+
+def query_of(body: dict[str, Any]) -> str:
+    query: str = body.get("query") or body["text_1"]
+    return query
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: FaultyServer
 
     def log_message(self, *_: object) -> None:
         """stderr belongs to the tool under test."""
 
     def do_GET(self) -> None:
-        answers = self.server.script.health
-        status, body = answers[min(self.server.health_asked, len(answers) - 1)]
-        self.server.health_asked += 1
-        self.reply(json.dumps(body).encode(), status)
+        script = self.server.script
+        asked = self.server.gets[self.path]
+        self.server.gets[self.path] += 1
+        if self.path == "/health":
+            status, body = script.health[min(asked, len(script.health) - 1)]
+            self.reply(json.dumps(body).encode(), status)
+        elif self.path == "/metrics" and script.metrics is not None:
+            self.reply(script.metrics[min(asked, len(script.metrics) - 1)].encode())
+        elif self.path == "/v1/models" and script.models:
+            self.reply(json.dumps({"data": [{"id": name} for name in script.models]}).encode())
+        else:
+            self.reply(b'{"detail": "Not Found"}', 404)
 
     def do_POST(self) -> None:
+        server, script = self.server, self.server.script
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.bodies.append(request)
-        fault = self.server.script.faults.get(len(self.server.bodies), "none")
-        time.sleep(self.server.script.delay_s)
-        FAULTS[fault](self, [{"index": i, "relevance_score": 0.5} for i in range(len(request["documents"]))])
+        if script.key is not None and self.headers["Authorization"] != f"Bearer {script.key}":
+            self.reply(b'{"error": {"message": "no such key"}}', 401)
+            return
+        with server.counting:
+            server.bodies.append(request)
+            server.paths.append(self.path)
+            fault = script.faults.get(len(server.bodies), "none")
+            server.faults_made[fault] += 1
+            server.busy += 1
+            server.most_busy = max(server.most_busy, server.busy)
+        time.sleep(script.delay_s)
+        with server.counting:
+            server.busy -= 1
+        scores = script.rank(query_of(request), documents_of(request))
+        name = "score" if "text_2" in request or "texts" in request else "relevance_score"
+        FAULTS[fault](self, [{"index": index, name: score} for index, score in enumerate(scores)])
 
     def reply(self, body: bytes, status: int = 200) -> None:
         self.send_response(status)
@@ -83,7 +133,25 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def reply_results(self, results: Any) -> None:
-        self.reply(json.dumps({"results": results}).encode())
+        """In the shape of the dialect that was asked in."""
+        request = self.server.bodies[-1]
+        answer = results if "texts" in request else {"data" if "text_2" in request else "results": results}
+        self.reply(json.dumps(answer).encode())
+
+    def reply_in_chunks(self, results: Any, *, whole: bool) -> None:
+        body = json.dumps({"results": results}).encode()
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in (body[:10], body[10:]) if whole else (body[:10],):
+            self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n" if whole else b"ff\r\nabc")
+        self.close_connection = not whole
+
+    def reply_and_close(self, results: Any) -> None:
+        """Keep the connection's end to oneself: the next request finds it closed."""
+        self.reply_results(results)
+        self.close_connection = True
 
     def reset(self) -> None:
         """Break the connection so that the peer sees a reset."""
@@ -128,6 +196,10 @@ FAULTS: dict[str, Callable[[Handler, Any], None]] = {
     "status": lambda handler, _: handler.reply(b'{"error": {"message": "the queue is full"}}', 429),
     "reset": lambda handler, _: handler.reset(),
     "truncate": lambda handler, results: handler.truncate(results),
+    "chunks": lambda handler, results: handler.reply_in_chunks(results, whole=True),
+    "cut chunks": lambda handler, results: handler.reply_in_chunks(results, whole=False),
+    "close": lambda handler, results: handler.reply_and_close(results),
+    "not http": lambda handler, _: (handler.wfile.write(b"SSH-2.0-hello\r\n"), handler.connection.close())[1],
     "html": lambda handler, _: handler.reply(b"<html>\x1b[31mproxy</html>"),
     "short": lambda handler, results: handler.reply_results(results[:-1]),
     "duplicate": lambda handler, results: handler.reply_results([*results[:-1], results[0]]),

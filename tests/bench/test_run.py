@@ -29,7 +29,7 @@ def test_a_sweep_warms_up_then_times_each_size_and_repeats_no_title(serve: Any, 
     results = ran.results
     assert [(cell["documents"], len(cell["values_ms"])) for cell in results["cells"]] == [(10, 2), (20, 2), (5, 2)]
     assert all(value > 0 for cell in results["cells"] for value in cell["values_ms"])
-    assert (results["schema_version"], results["tag"], results["interrupted"]) == (1, "T", False)
+    assert (results["schema_version"], results["tag"], results["interrupted"]) == (2, "T", False)
     assert results["environment"]["health"]["backend"] == "qwen3_vllm"
     assert results["titles"]["count"] == 18_000
     assert results["titles"]["reused"] == 0
@@ -65,15 +65,17 @@ def test_a_lost_sample_is_counted_shown_and_never_sent_again(serve: Any, bench: 
     assert len(server.bodies) == 9, "a lost sample must not be tried again"
     assert ran.stderr.splitlines() == [
         'n=6 run 2/3: LOST (status): status 429: {"error": {"message": "the queue is full"}}',
-        "reranker-bench: 1 lost samples",
+        "reranker-bench: 1 lost samples (1 status)",
     ]
     assert "* lost: n=6 request 2: status: status 429" in ran.stdout
 
 
 FAULTS = {
     "status": "status",
-    "reset": "transport",
-    "truncate": "transport",
+    "reset": "reset",
+    "truncate": "truncated",
+    "cut chunks": "truncated",
+    "not http": "transport",
     "late": "timeout",
     "trickle": "timeout",
     "html": "bad_json",
@@ -85,15 +87,15 @@ FAULTS = {
 
 def test_faults_are_counted_one_for_one_each_for_its_reason(serve: Any, bench: Any, script: Any) -> None:
     # After the 3 warm-ups every second answer is a fault, then two more come at the second size.
-    faults = {4 + 2 * place: fault for place, fault in enumerate(FAULTS)} | {22: "reset", 23: "status"}
+    faults = {4 + 2 * place: fault for place, fault in enumerate(FAULTS)} | {26: "reset", 27: "status"}
     server = serve(script(faults=faults))
-    ran = bench("5,6", "--repeat", "18", "--timeout", "2", "--quiet-runs", "--url", server.url)
+    ran = bench("5,6", "--repeat", "22", "--timeout", "2", "--quiet-runs", "--url", server.url)
     assert ran.status == 1
     n5 = [(5, 1 + 2 * place, reason) for place, reason in enumerate(FAULTS.values())]
-    assert ran.lost() == [*n5, (6, 1, "transport"), (6, 2, "status")]
-    assert [len(cell["values_ms"]) for cell in ran.results["cells"]] == [9, 16]
-    assert len(server.bodies) == 3 + 36
-    assert "11 lost samples" in ran.stderr
+    assert ran.lost() == [*n5, (6, 1, "reset"), (6, 2, "status")]
+    assert [len(cell["values_ms"]) for cell in ran.results["cells"]] == [11, 20]
+    assert len(server.bodies) == 3 + 44
+    assert "13 lost samples" in ran.stderr
     assert "\x1b" not in ran.stdout + ran.stderr, "a server's text must not steer the terminal"
 
 

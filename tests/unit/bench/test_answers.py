@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from reranker_bench.answers import BadAnswerError, LossReason, check_answer
 from reranker_bench.health import missing_of
-from reranker_bench.load import BadAnswerError, LossReason, check_answer
 
 
 def body(*results: Any) -> bytes:

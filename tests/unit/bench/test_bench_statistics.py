@@ -7,7 +7,8 @@ import statistics
 import pytest
 
 from reranker_bench import stats
-from reranker_bench.load import LossReason, Sample
+from reranker_bench.answers import LossReason
+from reranker_bench.load import Sample
 from reranker_bench.results import Cell
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -13,61 +11,14 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from reranker_bench import report
-from reranker_bench.load import LossReason, Sample
-from reranker_bench.results import (
-    SUMMARY_BYTES,
-    Cell,
-    ClientInfo,
-    Environment,
-    Parameters,
-    Results,
-    TitlesUsed,
-    WarmUp,
-    termination_summary,
-)
+from reranker_bench.answers import LossReason
+from reranker_bench.load import Sample
+from reranker_bench.results import SUMMARY_BYTES, Results, termination_summary
 
-MOMENT = datetime(2026, 3, 25, 12, 0, tzinfo=UTC)
 LOST = Sample(100, 2, reason=LossReason.STATUS, detail="status 500: a | b [red]", status=500)
 
 
-def make_run(
-    values: Mapping[int, Sequence[float | Sample]],
-    *,
-    backend: str = "qwen3_vllm",
-    instruction_format: str = "compact",
-    tag: str = "",
-    health: dict[str, Any] | None = None,
-    interrupted: bool = False,
-) -> Results:
-    if health is None:
-        health = {"backend": backend, "instruction_format": instruction_format, "model": "tiny"}
-    cells = tuple(
-        Cell.of(n, [v if isinstance(v, Sample) else Sample(n, r, ms=v) for r, v in enumerate(samples, 1)])
-        for n, samples in values.items()
-    )
-    return Results(
-        tag=tag,
-        started_at=MOMENT,
-        finished_at=MOMENT,
-        interrupted=interrupted,
-        parameters=Parameters(
-            url="http://127.0.0.1:8000",
-            documents=tuple(values),
-            repeat=2,
-            seed=99,
-            timeout_s=360,
-            query="健身女生T恤短袖",
-            warmup_requests=3,
-            warmup_documents=400,
-        ),
-        titles=TitlesUsed(source="built-in:18000:1", count=18000, sha256="0" * 64, reused=0),
-        environment=Environment(health=health, client=ClientInfo.here()),
-        warmup=WarmUp(requests=3, documents=400, lost=()),
-        cells=cells,
-    )
-
-
-def test_the_markdown_table_has_a_row_a_run_and_a_column_a_size() -> None:
+def test_the_markdown_table_has_a_row_a_run_and_a_column_a_size(make_run: Any) -> None:
     runs = [
         make_run({100: [213.0, 214.0], 200: [418.0, 418.0]}),
         make_run(
@@ -83,13 +34,13 @@ def test_the_markdown_table_has_a_row_a_run_and_a_column_a_size() -> None:
     )
 
 
-def test_lost_samples_are_marked_in_the_cell_and_explained_below() -> None:
+def test_lost_samples_are_marked_in_the_cell_and_explained_below(make_run: Any) -> None:
     text = report.markdown([make_run({100: [50.0, LOST], 200: [LOST]})])
     assert "| 50.0* |  lost |    2 |" in text
     assert "* lost: n=100 request 2: status: status 500: a | b [red]" in text
 
 
-def test_runs_are_told_apart_by_their_tags() -> None:
+def test_runs_are_told_apart_by_their_tags(make_run: Any) -> None:
     runs = [make_run({100: [1.0]}, tag="before"), make_run({100: [2.0]}, tag="之后")]
     lines = report.markdown(runs).splitlines()
     assert lines[2].startswith("| tag    | backend")
@@ -97,13 +48,13 @@ def test_runs_are_told_apart_by_their_tags() -> None:
     assert lines[5].startswith("| 之后   | qwen3_vllm")
 
 
-def test_the_details_have_all_the_figures_of_a_size() -> None:
+def test_the_details_have_all_the_figures_of_a_size(make_run: Any) -> None:
     assert report.details(make_run({100: [10.0, 30.0]})) == [
-        ["100", "2", "0", "20.0", "14.1", "20.0", "29.0", "29.8", "10.0", "30.0"]
+        ["100", "2", "0", "20.0", "14.1", "20.0", "29.0", "29.8", "10.0", "30.0", "-"]
     ]
 
 
-def test_the_terminal_table_shows_texts_as_they_are() -> None:
+def test_the_terminal_table_shows_texts_as_they_are(make_run: Any) -> None:
     screen = StringIO()
     run = make_run({100: [50.0, LOST]}, tag="[bold]mine[/bold]", interrupted=True)
     Console(file=screen, width=160).print(report.terminal([run]))
@@ -113,20 +64,20 @@ def test_the_terminal_table_shows_texts_as_they_are() -> None:
     assert "interrupted" in screen.getvalue()
 
 
-def test_the_results_file_reads_back_as_it_was_written() -> None:
+def test_the_results_file_reads_back_as_it_was_written(make_run: Any) -> None:
     run = make_run({100: [50.0, LOST]}, tag="t")
     assert Results.model_validate_json(run.model_dump_json()) == run
-    assert json.loads(run.model_dump_json())["schema_version"] == 1
+    assert json.loads(run.model_dump_json())["schema_version"] == 2
 
 
-@pytest.mark.parametrize("change", [{"schema_version": 2}, {"surprise": 1}, {"cells": [{"documents": 1}]}])
-def test_a_results_file_of_another_kind_is_refused(change: dict[str, Any]) -> None:
+@pytest.mark.parametrize("change", [{"schema_version": 1}, {"surprise": 1}, {"cells": [{"documents": 1}]}])
+def test_a_results_file_of_another_kind_is_refused(make_run: Any, change: dict[str, Any]) -> None:
     document = json.loads(make_run({100: [50.0]}).model_dump_json()) | change
     with pytest.raises(ValidationError):
         Results.model_validate_json(json.dumps(document))
 
 
-def test_the_summary_carries_the_figures() -> None:
+def test_the_summary_carries_the_figures(make_run: Any) -> None:
     run = make_run({100: [10.0, 30.0], 200: [LOST]}, tag="t", health={"model": {"name": "Qwen/X"}, "backend": "b"})
     summary = json.loads(termination_summary(run))
     assert (summary["tag"], summary["backend"], summary["instruction_format"]) == ("t", "b", "unknown")
@@ -137,7 +88,7 @@ def test_the_summary_carries_the_figures() -> None:
     ]
 
 
-def test_the_summary_fits_a_termination_message_whatever_was_measured() -> None:
+def test_the_summary_fits_a_termination_message_whatever_was_measured(make_run: Any) -> None:
     run = make_run({n: [123456.789, 98765.4321] for n in range(1, 101)}, tag="长" * 5000, backend="b" * 5000)
     summary = termination_summary(run)
     assert len(summary.encode()) <= SUMMARY_BYTES
