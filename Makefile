@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup demo demo-down test test-fast lint format verify generate cluster-up cluster-down images clean
+.PHONY: help setup demo demo-down test test-fast compat lint format verify generate cluster-up cluster-down images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ test: setup ## every suite, each within its time budget, with one summary line a
 
 test-fast: setup ## the suites that need neither vLLM nor a cluster
 	$(PY) -m hack.suites unit bench
+
+compat: setup ## the service's tests on the oldest and on the newest vLLM that is supported (CPU builds)
+	hack/compat/run
 
 lint: setup ## ruff, mypy, import-linter, shellcheck
 	.venv/bin/ruff check .
