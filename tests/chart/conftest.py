@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from hack.chart.helm import find_helm
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "reranker-operator"
@@ -100,20 +101,6 @@ class Helm:
         file = self._scratch / f"values-{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
         file.write_text(content)
         return ("--values", str(file))
-
-
-def find_helm() -> str:
-    """Where helm is; without it there is nothing to test, which is an error and no reason to skip."""
-    tools = ROOT / "hack" / "cluster" / "cluster"
-    if tools.is_file():
-        asked = subprocess.run((str(tools), "bin"), capture_output=True, text=True, timeout=60, check=False)
-        built = Path(asked.stdout.strip()) / "helm"
-        if asked.returncode == 0 and asked.stdout.strip() and built.is_file():
-            return str(built)
-    found = shutil.which("helm")
-    if found is None:
-        raise FileNotFoundError("helm is needed: `hack/cluster/cluster build` builds it")
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def test_no_name_is_longer_than_kubernetes_allows(helm: Any, case: Any) -> None:
     # The longest release name that Helm takes.
     for manifest in helm.render(case, release="r" * 53, namespace="n" * 63, hooks=True).objects:
         name = manifest["metadata"]["name"]
-        long = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "CustomResourceDefinition"}
+        long = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "CustomResourceDefinition", "ConfigMap"}
         assert len(name) <= (253 if manifest["kind"] in long else 63)
         for value in strings_of_labels(manifest):
             assert len(value) <= 63
@@ -76,7 +76,9 @@ def strings_of_labels(manifest: Any) -> Iterator[str]:
 
 def test_two_releases_side_by_side_share_no_object(helm: Any) -> None:
     def names(namespace: str, **values: Any) -> set[tuple[str, str, str]]:
-        everything = {"podMonitor": {"enabled": True}, "networkPolicy": {"enabled": True}, **values}
+        switches = ("podMonitor", "serviceMonitor", "prometheusRule", "dashboards", "networkPolicy")
+        everything = {name: {"enabled": True} for name in switches} | values
+        everything["dashboards"] = {"enabled": True, "namespace": "grafana"}
         return {
             (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
             for each in helm.render(everything, namespace=namespace, hooks=True).objects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -47,6 +48,42 @@ def test_a_service_monitor_takes_the_place_of_the_operators_pod_monitor(helm: An
     assert selects(monitor["spec"]["selector"], service["metadata"]["labels"])
     assert monitor["spec"]["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
     assert [each["metadata"]["name"] for each in rendered.all("PodMonitor")] == ["reranker-operator-rerankers"]
+
+
+def test_rules_carry_the_objectives_the_users_labels_and_where_the_runbooks_are(helm: Any) -> None:
+    chosen = {
+        "enabled": True,
+        "labels": {"release": "prometheus"},
+        "alertLabels": {"team": "search", "severity": "none"},
+        "runbookUrl": "https://runbooks.example",
+        "objectives": {"availability": 0.995, "latency": 0.9, "latencySeconds": 2},
+    }
+    rule = helm.render({"prometheusRule": chosen}).one("PrometheusRule")
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    rules = [each for group in rule["spec"]["groups"] for each in group["rules"]]
+    alerts = [each for each in rules if "alert" in each]
+    assert len(alerts) > 10
+    for alert in alerts:
+        assert alert["labels"]["team"] == "search"
+        assert alert["labels"]["severity"] in {"critical", "warning", "info"}, "ours go before the user's"
+        assert alert["annotations"]["runbook_url"] == f"https://runbooks.example/{alert['alert']}.md"
+    text = yaml.safe_dump(rules)
+    assert "OBJECTIVE" not in text
+    assert 'le="2.0"' in text
+    assert "(1 - 0.995)" in text
+    assert "(1 - 0.9)" in text
+
+
+def test_dashboards_are_where_the_sidecar_looks_and_valid_json(helm: Any) -> None:
+    chosen = {"enabled": True, "namespace": "monitoring", "annotations": {"grafana_folder": "Rerankers"}}
+    maps = [each for each in helm.render({"dashboards": chosen}).all("ConfigMap") if "config.yaml" not in each["data"]]
+    assert len(maps) == 3
+    for each in maps:
+        assert each["metadata"]["namespace"] == "monitoring"
+        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert each["metadata"]["annotations"] == {"grafana_folder": "Rerankers"}
+        ((name, text),) = each["data"].items()
+        assert name == f"{json.loads(text)['uid']}.json"
 
 
 def test_the_policy_lets_the_operator_work(helm: Any) -> None:

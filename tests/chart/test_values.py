@@ -50,6 +50,17 @@ OTHER: dict[str, Any] = {
     "serviceMonitor.enabled": True,
     "serviceMonitor.interval": "1m",
     "serviceMonitor.labels": {"other": "yes"},
+    "prometheusRule.enabled": True,
+    "prometheusRule.labels": {"other": "yes"},
+    "prometheusRule.alertLabels": {"other": "yes"},
+    "prometheusRule.runbookUrl": "https://other.example",
+    "prometheusRule.objectives.availability": 0.9,
+    "prometheusRule.objectives.latency": 0.9,
+    "prometheusRule.objectives.latencySeconds": 0.5,
+    "dashboards.enabled": True,
+    "dashboards.namespace": "other",
+    "dashboards.labels": {"other": "yes"},
+    "dashboards.annotations": {"other": "yes"},
     "networkPolicy.enabled": True,
     "networkPolicy.metricsFrom": [{"podSelector": {}}],
     "networkPolicy.apiServerPorts": [16443],
@@ -70,6 +81,8 @@ OTHER: dict[str, Any] = {
 }
 # What else has to be set for a value to matter, or to be accepted.
 TOGETHER: dict[str, dict[str, Any]] = {
+    **{path: {"prometheusRule": {"enabled": True}} for path in OTHER if path.startswith("prometheusRule.")},
+    **{path: {"dashboards": {"enabled": True}} for path in OTHER if path.startswith("dashboards.")},
     "rbac.scope": {"rbac": {"namespaces": ["other"]}},
     "rbac.namespaces": {"rbac": {"scope": "namespace"}},
     "podMonitor.interval": {"podMonitor": {"enabled": True}},
@@ -110,7 +123,7 @@ def test_every_value_is_in_this_files_table(explained: tuple[Value, ...]) -> Non
 def test_every_value_changes_what_is_installed_or_said(helm: Any, with_value: Any, path: str) -> None:
     condition = TOGETHER.get(path, {})
     values = laid_over(condition, with_value(path, OTHER[path]))
-    before = None if path in NOT_ALONE else condition
+    before = None if path in NOT_ALONE or path.endswith(".enabled") else condition
     changed = helm.template(values, hooks=True)
     assert changed.returncode == 0, changed.stderr
     assert helm.template(before, hooks=True).stdout != changed.stdout or helm.notes(before) != helm.notes(values)
@@ -191,6 +204,9 @@ def test_no_object_of_the_schema_takes_unknown_keys(schema: Any) -> None:
         ("commonLabels.number", 1, "/commonLabels/number"),
         ("rerankers.a", {"namespace": "b"}, "spec"),
         ("rerankers.Upper", {"spec": {}}, "Upper"),
+        ("prometheusRule.objectives.latencySeconds", 0.6, "/prometheusRule/objectives/latencySeconds"),
+        ("prometheusRule.objectives.availability", 99.9, "/prometheusRule/objectives/availability"),
+        ("prometheusRule.runbookUrl", "docs/", "/prometheusRule/runbookUrl"),
         ("podMonitor.interval", "often", "/podMonitor/interval"),
         ("networkPolicy.apiServerPorts", [], "/networkPolicy/apiServerPorts"),
         ("test.urls", ["products:8000"], "/test/urls/0"),
