@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 
 from reranker_service import __version__
-from reranker_service.api import health, models, rerank, score, tei
+from reranker_service.api import docs, health, models, rerank, score, tei
 from reranker_service.api.errors import install_error_handlers
 from reranker_service.api.gate import Gate
 from reranker_service.engines.protocol import Engine
@@ -14,6 +15,14 @@ from reranker_service.service import RerankService
 from reranker_service.settings import Settings
 
 STOP_TIMEOUT_S = 5.0
+TITLE = "Reranker"
+DESCRIPTION = """Ranks documents by their relevance to a query with a Qwen3 reranker.
+
+Clients of Cohere, Jina, vLLM, Text Embeddings Inference, Infinity, Xinference, Voyage and Mixedbread work with it when
+their address is changed. Where API keys are configured, send one as `Authorization: Bearer <key>`.
+"""
+# For the schema only: keys are checked by the gate, before a body is read.
+BEARER = HTTPBearer(auto_error=False, scheme_name="API key", description="Needed where API keys are configured.")
 
 
 def create_app(
@@ -38,15 +47,13 @@ def create_app(
         await service.stop(STOP_TIMEOUT_S)
 
     app = FastAPI(
-        title="Reranker",
-        version=__version__,
-        description="Ranks documents by their relevance to a query with a Qwen3 reranker.",
-        lifespan=lifespan,
-        redoc_url=None,
+        title=TITLE, version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.service = service
-    for dialect in (rerank, score, models, tei, health):
-        app.include_router(dialect.create_router(service))
+    for dialect in (rerank, score, models, tei):
+        app.include_router(dialect.create_router(service), dependencies=[Depends(BEARER)])
+    app.include_router(health.create_router(service))
+    app.include_router(docs.create_router(TITLE))
     install_error_handlers(app)
     app.add_middleware(Gate, service=service)
     return app

@@ -1,8 +1,8 @@
 """Domain errors as HTTP: one table, and one body that every client library can read.
 
 Clients disagree about where the text is (`error.message`, `detail`, `message`), so it is in all three places.
-Infinity's client reads a 422's `detail` as FastAPI's list of faults, so on its paths it is one. TEI's clients get a form
-of TEI's own.
+Infinity's client reads a 422's `detail` as FastAPI's list of faults, so on its paths it is one. TEI's clients get TEI's
+own form.
 """
 
 import logging

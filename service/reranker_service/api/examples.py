@@ -1,4 +1,4 @@
-"""Request bodies that the OpenAPI schema shows, one for each way to ask."""
+"""Bodies that the OpenAPI schema shows: one for each way to ask, and an answer for each route."""
 
 from typing import Any
 
@@ -40,4 +40,81 @@ INFINITY: Any = {
 SCORE: Any = {
     "one_to_many": _example("One query, many documents", text_1=QUERY, text_2=DOCUMENTS),
     "pairs": _example("A query for each document", queries=[QUERY, "shoes", "shoes"], documents=DOCUMENTS),
+}
+
+
+def answer(example: Any) -> dict[int | str, dict[str, Any]]:
+    """A route's description of status 200."""
+    return {200: {"description": "Answered", "content": {"application/json": {"example": example}}}}
+
+
+_USAGE = {"prompt_tokens": 208, "total_tokens": 208}
+_MODEL = "Qwen/Qwen3-Reranker-0.6B"
+RERANK_ANSWER = {
+    "id": "rerank-0c7a4e0f6b1d4b6c8d3f7f0f5a1e2b3c",
+    "model": _MODEL,
+    "results": [
+        {"index": 1, "relevance_score": 0.9871, "document": {"text": DOCUMENTS[1]}},
+        {"index": 2, "relevance_score": 0.0214, "document": {"text": DOCUMENTS[2]}},
+    ],
+    "usage": _USAGE,
+    "meta": {
+        "api_version": {"version": "1"},
+        "billed_units": {"search_units": 1},
+        "tokens": {"input_tokens": 208, "output_tokens": 0},
+    },
+}
+MIXEDBREAD_ANSWER = {
+    "object": "list",
+    "data": [{"index": 1, "score": 0.9871, "object": "rank_result", "input": DOCUMENTS[1]}],
+    "model": _MODEL,
+    "usage": _USAGE,
+    "top_k": 1,
+    "return_input": True,
+}
+VOYAGE_ANSWER = {
+    "object": "list",
+    "data": [{"index": 1, "relevance_score": 0.9871, "document": DOCUMENTS[1]}],
+    "model": _MODEL,
+    "usage": _USAGE,
+}
+INFINITY_ANSWER = {
+    "object": "rerank",
+    "id": "infinity-0c7a4e0f6b1d4b6c8d3f7f0f5a1e2b3c",
+    "created": 1790000000,
+    "model": _MODEL,
+    "results": [{"index": 1, "relevance_score": 0.9871, "document": DOCUMENTS[1]}],
+    "usage": _USAGE,
+}
+SCORE_ANSWER = {
+    "id": "score-0c7a4e0f6b1d4b6c8d3f7f0f5a1e2b3c",
+    "object": "list",
+    "created": 1790000000,
+    "model": _MODEL,
+    "data": [{"index": 0, "object": "score", "score": 0.0032}, {"index": 1, "object": "score", "score": 0.9871}],
+    "usage": _USAGE,
+}
+MODEL = {
+    "id": _MODEL,
+    "object": "model",
+    "created": 1790000000,
+    "owned_by": "reranker-service",
+    "root": _MODEL,
+    "parent": None,
+    "max_model_len": 160,
+    "model_type": "rerank",
+    "model_name": _MODEL,
+}
+INFO = {
+    "model_id": _MODEL,
+    "model_sha": None,
+    "model_dtype": "auto",
+    "model_type": {"reranker": {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}},
+    "max_concurrent_requests": 10000,
+    "max_input_length": 160,
+    "max_batch_tokens": 16000,
+    "max_batch_requests": 100,
+    "max_client_batch_size": 1000,
+    "auto_truncate": True,
+    "version": "0.1.0",
 }

@@ -5,8 +5,13 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from reranker_service.api import examples
 from reranker_service.api.dialect import now
 from reranker_service.service import RerankService
+
+LIST = {"object": "list", "data": [examples.MODEL]}
+# Described here, since a parameter of the handler would bring a 422 along that can't happen.
+NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "description": "Any name."}
 
 
 def create_router(service: RerankService) -> APIRouter:
@@ -28,15 +33,17 @@ def create_router(service: RerankService) -> APIRouter:
             "model_name": settings.model_name,
         }
 
-    @router.get("/v1/models", summary="The one model that is served")
+    @router.get("/v1/models", summary="The one model that is served", responses=examples.answer(LIST))
     async def models() -> JSONResponse:
         """A list with one entry, in OpenAI's form."""
         return JSONResponse({"object": "list", "data": [description()]})
 
-    @router.get("/v1/models/{name:path}", summary="A model's description")
-    async def model(name: str) -> JSONResponse:
+    @router.get(
+        "/v1/models/{name:path}", summary="A model's description", responses=examples.answer(examples.MODEL),
+        openapi_extra={"parameters": [NAME]},
+    )  # fmt: skip
+    async def model() -> JSONResponse:
         """The served model, whatever the name: requests may name any model, too. Xinference's client asks for this."""
-        del name
         return JSONResponse(description())
 
     return router

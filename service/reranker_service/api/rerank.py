@@ -57,12 +57,13 @@ def create_router(service: RerankService) -> APIRouter:
         """Order documents, for clients of Infinity that want documents back as plain strings."""
         return await respond(service, request, body)
 
-    def add(path: str, handler: Callable[..., Any], model: Any, summary: str) -> None:
-        router.post(path, response_model=model, responses=ERROR_RESPONSES, summary=summary)(handler)
+    def add(path: str, handler: Callable[..., Any], model: Any, example: Any, summary: str) -> None:
+        responses = ERROR_RESPONSES | examples.answer(example)
+        router.post(path, response_model=model, responses=responses, summary=summary)(handler)
 
     for path in RERANK_PATHS:
-        add(path, rerank, RerankResponse | list[TeiResult] | VoyageResponse, "Rank documents")
-    add(MIXEDBREAD_PATH, mixedbread, MixedbreadResponse, "Rank inputs (Mixedbread)")
-    add(VOYAGE_PATH, voyage, VoyageResponse, "Rank documents (Voyage)")
-    add(INFINITY_PATH, infinity, InfinityResponse, "Rank documents (Infinity)")
+        add(path, rerank, RerankResponse | list[TeiResult] | VoyageResponse, examples.RERANK_ANSWER, "Rank documents")
+    add(MIXEDBREAD_PATH, mixedbread, MixedbreadResponse, examples.MIXEDBREAD_ANSWER, "Rank inputs (Mixedbread)")
+    add(VOYAGE_PATH, voyage, VoyageResponse, examples.VOYAGE_ANSWER, "Rank documents (Voyage)")
+    add(INFINITY_PATH, infinity, InfinityResponse, examples.INFINITY_ANSWER, "Rank documents (Infinity)")
     return router

@@ -134,6 +134,7 @@ def create_router(service: RerankService) -> APIRouter:
         """Score pairs of texts and answer in their order, for callers that sort for themselves."""
         return await respond(service, request, body)
 
+    responses = ERROR_RESPONSES | examples.answer(examples.SCORE_ANSWER)
     for path in SCORE_PATHS:
-        router.post(path, response_model=ScoreResponse, responses=ERROR_RESPONSES, summary="Score pairs")(score)
+        router.post(path, response_model=ScoreResponse, responses=responses, summary="Score pairs")(score)
     return router

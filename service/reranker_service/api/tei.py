@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from reranker_service import __version__
-from reranker_service.api import fields
+from reranker_service.api import examples, fields
 from reranker_service.api.dialect import Answer, RankBody
 from reranker_service.service import Question, RerankService
 
@@ -97,7 +97,7 @@ def create_router(service: RerankService) -> APIRouter:
     """`/info` of one service."""
     router = APIRouter(tags=["description"])
 
-    @router.get("/info", summary="What is served, as TEI describes it")
+    @router.get("/info", summary="What is served, as TEI describes it", responses=examples.answer(examples.INFO))
     async def info() -> JSONResponse:
         """The model and its limits under TEI's names."""
         settings, model = service.settings, service.model
