@@ -7,6 +7,7 @@ model is told from a broken one.
 import logging
 from pathlib import Path
 
+from reranker_service.checkpoint_files import fault_of
 from reranker_service.engines.protocol import Checkpoint, EngineLoadError
 from reranker_service.scoring.tokenizer import PromptTokenizer, TokenizerError
 
@@ -30,11 +31,9 @@ def resolve(model_name: str, revision: str | None) -> Checkpoint:
     path = Path(model_name) if is_local(model_name) else _download(model_name, revision)
     if not path.is_dir():
         raise EngineLoadError("ModelNotFound", f"model_name: {path} is not a directory")
-    missing = [name for name in ("config.json", "tokenizer.json") if not (path / name).is_file()]
-    if not any(path.glob("*.safetensors")):
-        missing.append("*.safetensors")
-    if missing:
-        raise EngineLoadError("ModelInvalid", f"{path} lacks {', '.join(missing)}: it is no complete checkpoint")
+    fault = fault_of(path)
+    if fault is not None:
+        raise EngineLoadError("ModelInvalid", fault)
     try:
         tokenizer = PromptTokenizer(path / "tokenizer.json")
     except TokenizerError as error:

@@ -56,6 +56,7 @@ class NotServing(RuntimeError):  # noqa: N818
                 Phase.LOADING: "the model is still loading",
                 Phase.DRAINING: "this replica is shutting down",
                 Phase.FAILED: "the model could not be loaded",
+                Phase.UNPROVED: "the model did not pass its score check; GET /health says more",
             }.get(phase, phase.value)
         )
 

@@ -11,6 +11,7 @@ class Phase(StrEnum):
     READY = "ok"
     DRAINING = "draining"
     FAILED = "failed"
+    UNPROVED = "score_check_failed"
 
 
 class Lifecycle:
@@ -33,6 +34,11 @@ class Lifecycle:
         if self.phase is Phase.LOADING:
             self.phase = Phase.READY
             self.accepting = True
+
+    def refuse(self) -> None:
+        """The model is loaded but did not rank as it should: it stays up, to be looked at, and takes no work."""
+        if self.phase is Phase.LOADING:
+            self.phase = Phase.UNPROVED
 
     def fail(self, error: BaseException) -> None:
         """The model can't be loaded; nothing will ever be accepted."""

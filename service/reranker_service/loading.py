@@ -1,4 +1,4 @@
-"""From settings to a model that is warm: all that happens in the engine's thread before the first request."""
+"""From settings to a model that is warm and proved: what the engine's thread does before the first request."""
 
 import logging
 import random
@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 
 from reranker_service.checkpoint import resolve
+from reranker_service.checkpoint_files import longest_prompt
 from reranker_service.engines.protocol import Capacity, Checkpoint, Engine, EngineError, EngineLoadError
 from reranker_service.progress import Progress
+from reranker_service.score_check.check import ScoreCheck
 from reranker_service.scoring.ordering import InvalidScore, require_finite
 from reranker_service.scoring.prompts import PromptBuilder, QueryTooLong
 from reranker_service.scoring.tokenizer import TokenizerError
@@ -30,7 +32,7 @@ class LoadedModel:
 
 
 class Loader:
-    """Loads a model into an engine and warms it up.
+    """Loads a model into an engine, warms it up and has its scores checked.
 
     Args:
         settings: which model, and how its prompts are built.
@@ -44,6 +46,7 @@ class Loader:
         self._progress = progress
         self._last_step = 0.0
         self._longest_step = 0.0
+        self.score_check = ScoreCheck(settings)
         self.model: LoadedModel | None = None
 
     def load(self) -> None:
@@ -55,6 +58,12 @@ class Loader:
         started = time.monotonic()
         settings = self._settings
         checkpoint = resolve(settings.model_name, settings.revision)
+        longest = longest_prompt(checkpoint.path)
+        if longest is not None and settings.max_model_len > longest:
+            raise EngineLoadError(
+                "BadConfiguration", f"max_model_len: {settings.max_model_len} is more than the model's own {longest}"
+            )
+        self.score_check.prepare(checkpoint)
         try:
             prompts = PromptBuilder(
                 checkpoint.tokenizer,
@@ -72,6 +81,7 @@ class Loader:
         log.info("%s loaded in %.1f s with %s; warming up", checkpoint.name, loaded - started, self._engine.version)
         self._warm_up(prompts)
         log.info("warmed up in %.1f s", time.monotonic() - loaded)
+        self.score_check.run(checkpoint, prompts, self._score)
         self.model = LoadedModel(checkpoint, prompts)
 
     def _warm_up(self, prompts: PromptBuilder) -> None:
@@ -86,12 +96,22 @@ class Loader:
                 return  # so short a model length that even this query leaves no room; real ones decide for themselves
             # Only the last call's steps count as honest ones: earlier ones may compile what they meet first.
             self._last_step, self._longest_step = time.monotonic(), 0.0
-            try:
-                require_finite(self._engine.score([prompt.token_ids for prompt in built]))
-            except (EngineError, InvalidScore) as error:
-                raise EngineLoadError("EngineFailed", f"the warm-up failed: {error}") from error
-            self._on_step()
+            self._score([prompt.token_ids for prompt in built])
         self._progress.calibrate(self._longest_step)
+
+    def _score(self, prompts: list[list[int]]) -> list[float]:
+        """Log-odds of prompts before there are any requests, in submissions that the engine takes."""
+        most = self._engine.capacity.batch_documents
+        log_odds: list[float] = []
+        try:
+            for start in range(0, len(prompts), most):
+                scores = self._engine.score(prompts[start : start + most])
+                require_finite(scores)
+                log_odds += scores
+                self._on_step()
+        except (EngineError, InvalidScore) as error:
+            raise EngineLoadError("EngineFailed", f"the first prompts could not be scored: {error}") from error
+        return log_odds
 
     def _on_step(self) -> None:
         now = time.monotonic()

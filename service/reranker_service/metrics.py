@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from reranker_service.bulk_histogram import BulkHistogram
+from reranker_service.score_check.check import Report
 
 LATENCY_BUCKETS = (
     0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
@@ -61,7 +62,7 @@ class Metrics:
     """Every metric of one application. `registry` is what `/metrics` shows."""
 
     def __init__(self, *, backend: str, instruction_format: str) -> None:
-        inner = CollectorRegistry()
+        inner = self._inner = CollectorRegistry()
         self.registry = CollectorRegistry()
         self.registry.register(_WithConstants(inner, {"backend": backend, "instruction_format": instruction_format}))
         ProcessCollector(registry=self.registry)
@@ -104,3 +105,23 @@ class Metrics:
         self.inflight_requests = gauge("inflight_requests", "Requests being worked on")
         self.engine_up = gauge("engine_up", "1 while the engine is loaded and gets on")
         self.build_info = gauge("build_info", "Always 1; what runs here", ("model", "version", "engine_version"))
+
+    def show_score_check(self, report: Report) -> None:
+        """Add gauges for what was checked; what was not has none, so that no alert takes it for a failure."""
+        order = report.order
+        shown: dict[str, tuple[str, float | None]] = {
+            "passed": ("1 when the golden set is in order and nothing drifted, else 0", _passed(report)),
+            "violations": ("Pairs of the golden set that are not in order", order.violations if order else None),
+            "worst_margin": (
+                "Least lead of a better document beyond its margin, in log-odds",
+                order.worst_margin if order else None,
+            ),
+            "max_drift": ("Largest difference from the baseline, in log-odds", report.baseline.max_drift),
+        }
+        for name, (text, value) in shown.items():
+            if value is not None:
+                Gauge(f"reranker_score_check_{name}", text, registry=self._inner).set(value)
+
+
+def _passed(report: Report) -> float | None:
+    return {"passed": 1.0, "failed": 0.0}.get(report.status)

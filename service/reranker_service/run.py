@@ -6,11 +6,10 @@ import sys
 from typing import NoReturn
 
 from reranker_service.app import create_app
-from reranker_service.engines.protocol import Engine, EngineLoadError
+from reranker_service.engines.protocol import Engine
+from reranker_service.failures import StartError, listen, report
 from reranker_service.server import DrainingServer
 from reranker_service.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, engine: Engine) -> NoReturn:
@@ -21,21 +20,14 @@ def serve(settings: Settings, engine: Engine) -> NoReturn:
         failures.append(error)
         server.should_exit = True
 
+    try:
+        listener = listen(settings.server.host, settings.server.port)
+    except StartError as error:
+        _leave(report(error, settings.server.termination_log))
     app = create_app(settings, engine, on_failed=on_failed)
     server = DrainingServer(app)
-    try:
-        server.run()
-        code = 0
-    except SystemExit as stopped:  # uvicorn's way to say that the port is taken; it has logged why
-        code = 1 if stopped.code else 0
-    if failures:
-        error = failures[0]
-        if isinstance(error, EngineLoadError):
-            log.error("the model could not be loaded: %s: %s", error.reason, error)
-        else:
-            log.error("the model could not be loaded: Unexpected: %r", error, exc_info=error)
-        code = 1
-    _leave(code)
+    server.run(sockets=[listener])
+    _leave(report(failures[0], settings.server.termination_log) if failures else 0)
 
 
 def _leave(code: int) -> NoReturn:

@@ -17,6 +17,7 @@ from reranker_service.lifecycle import Lifecycle, Phase
 from reranker_service.loading import LoadedModel, Loader
 from reranker_service.metrics import Metrics
 from reranker_service.progress import Progress
+from reranker_service.score_check.check import Report
 from reranker_service.scoring.dedup import Deduplicated, deduplicate
 from reranker_service.scoring.ordering import rank
 from reranker_service.scoring.prompt_arrays import Prompts
@@ -87,6 +88,11 @@ class RerankService:
         """None until the model is loaded and warm."""
         return self._loader.model
 
+    @property
+    def score_check(self) -> Report:
+        """What the check of the model's scores came to."""
+        return self._loader.score_check.report
+
     def start(self, on_failed: Callable[[BaseException], None]) -> None:
         """Begin to load the model. Returns at once; `on_failed` is called on the event loop if it can't be loaded."""
 
@@ -96,6 +102,10 @@ class RerankService:
                 on_failed(error)
                 return
             self.metrics.build_info.labels(self.settings.model_name, __version__, self.engine.version).set(1)
+            self.metrics.show_score_check(self.score_check)
+            if self.score_check.forbids_serving:
+                self.lifecycle.refuse()
+                return
             self.lifecycle.ready()
             log.info("ready: %s with %s prompts", self.settings.backend, self.settings.instruction_format)
 

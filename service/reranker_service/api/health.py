@@ -25,7 +25,7 @@ def create_router(service: RerankService) -> APIRouter:
 
     @router.get("/readyz", summary="Should traffic be sent here?")
     async def readyz() -> JSONResponse:
-        """200 once the model is loaded and warm, until the process is told to leave."""
+        """200 once the model is loaded, warm and proved, until the process is told to leave."""
         return _with_status(service, {"status": _status(service)})
 
     @router.get("/health", summary="What runs here, and how it is")
@@ -57,11 +57,14 @@ def describe(service: RerankService) -> dict[str, Any]:
         "dtype": settings.dtype,
         "limits": {
             "max_documents": server.max_documents,
+            "max_document_tokens": server.max_document_tokens,
             "max_queued_documents": server.max_queued_documents,
+            "max_queued_tokens": server.max_queued_tokens,
             "max_body_bytes": server.max_body_bytes,
             "request_timeout_s": server.request_timeout_s,
             "infer_batch_size": settings.infer_batch_size,
         },
+        "score_check": service.score_check.as_json(),
         "version": __version__,
         "engine_version": service.engine.version,
     }

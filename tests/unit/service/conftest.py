@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,13 @@ from reranker_service import loading
 from reranker_service.app import create_app
 from reranker_service.checkpoint import resolve
 from reranker_service.engines.protocol import Checkpoint
+from reranker_service.lifecycle import Phase
 from reranker_service.scoring.tokenizer import PromptTokenizer
 from reranker_service.service import RerankService
-from reranker_service.settings import ServerKeys, Settings
+from reranker_service.settings import ScoreCheckKeys, ServerKeys, Settings
+
+# A scripted engine's scores mean nothing, so that no golden set holds for them.
+NO_CHECK = {"mode": "off"}
 
 
 @pytest.fixture
@@ -66,6 +70,12 @@ class App:
                 await asyncio.sleep(0.01)
         self.engine.forget_warmup()
 
+    async def settled(self) -> None:
+        """Until it no longer loads, whatever became of it."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.service.lifecycle.phase is Phase.LOADING:  # noqa: ASYNC110 - a phase has no event
+                await asyncio.sleep(0.01)
+
 
 RunApp = Callable[..., AbstractAsyncContextManager[App]]
 
@@ -84,12 +94,19 @@ def run_app(
     monkeypatch.setattr(loading, "resolve", read_once)
 
     @asynccontextmanager
-    async def run(engine: ScriptedEngine | None = None, *, wait: bool = True, **server: Any) -> AsyncIterator[App]:
+    async def run(
+        engine: ScriptedEngine | None = None,
+        *,
+        wait: bool = True,
+        score_check: Mapping[str, Any] = NO_CHECK,
+        **server: Any,
+    ) -> AsyncIterator[App]:
         engine = engine or ScriptedEngine()
         settings = Settings(
             model_name=str(tiny_model),
             infer_batch_size=engine.capacity.batch_documents,
             server=ServerKeys.model_validate(server),
+            score_check=ScoreCheckKeys.model_validate(score_check),
         )
         failures: list[BaseException] = []
         asgi = create_app(settings, engine, on_failed=failures.append)

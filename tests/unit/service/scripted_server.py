@@ -1,7 +1,7 @@
 """A whole server process around a scripted engine: `python -m tests.unit.service.scripted_server '<JSON>'`.
 
 The JSON object has `model_name`, `port`, the server's keys in `server`, and what the engine does: `score_s`
-(seconds per call), `hang` (calls never return), `load_s`, `load_error`.
+(seconds per call), `hang` (calls never return), `load_s`, `load_error`; its `score_check` is the section of that name.
 """
 
 import json
@@ -14,7 +14,7 @@ from tests.unit.service.scripted import ScriptedEngine
 from reranker_service.engines.protocol import Checkpoint, EngineLoadError
 from reranker_service.logs import configure_logging
 from reranker_service.run import serve
-from reranker_service.settings import ServerKeys, Settings
+from reranker_service.settings import ScoreCheckKeys, ServerKeys, Settings
 
 
 class SlowEngine(ScriptedEngine):
@@ -38,4 +38,10 @@ if __name__ == "__main__":
     script = json.loads(sys.argv[1])
     configure_logging("info")
     server = ServerKeys.model_validate({"host": "127.0.0.1", "port": script["port"], **script.get("server", {})})
-    serve(Settings(model_name=script["model_name"], infer_batch_size=10, server=server), SlowEngine(script))
+    settings = Settings(
+        model_name=script["model_name"],
+        infer_batch_size=10,
+        server=server,
+        score_check=ScoreCheckKeys.model_validate(script.get("score_check", {"mode": "off"})),
+    )
+    serve(settings, SlowEngine(script))

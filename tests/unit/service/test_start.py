@@ -1,11 +1,14 @@
 """What is settled before a model is loaded: the environment vLLM finds, and the checkpoint's files."""
 
+import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from reranker_service.checkpoint import is_local, resolve
+from reranker_service.checkpoint_files import fault_of, longest_prompt
 from reranker_service.engines.protocol import Capacity, EngineLoadError
 from reranker_service.engines.vllm_common import eager, explain_load_failure
 from reranker_service.engines.vllm_env import compiler, prepare_environment, usable_cpus
@@ -99,7 +102,8 @@ def test_a_model_that_is_not_there_is_told_from_a_broken_one(tmp_path: Path) -> 
     with pytest.raises(EngineLoadError, match=r"lacks tokenizer\.json, \*\.safetensors") as broken:
         resolve(str(tmp_path), None)
     (tmp_path / "tokenizer.json").write_text("{}")
-    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3"}')
+    (tmp_path / "model.safetensors").write_bytes(safetensors(b""))
     with pytest.raises(EngineLoadError, match="not a usable") as invalid:
         resolve(str(tmp_path), None)
     assert [error.value.reason for error in (missing, broken, invalid)] == [
@@ -147,3 +151,51 @@ def test_warm_up_uses_real_shapes_within_bounds() -> None:
     long = warmup_shapes(Capacity(max_prompt_tokens=32000, batch_documents=100))
     assert [documents for documents, _ in long] == [1, 100, 1]
     assert max(words for _, words in long) * 6 <= 32000
+
+
+def safetensors(data: bytes, described: int | None = None) -> bytes:
+    """A weights file with one tensor, whose header may describe more data than there is."""
+    size = len(data) if described is None else described
+    header = json.dumps({"weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    return len(header).to_bytes(8, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("config.json", b"{", r"config\.json can't be read: "),
+        ("config.json", b"[]", r"config\.json holds no JSON object"),
+        ("config.json", b"{}", r"config\.json has no model_type"),
+        ("model.safetensors", b"", r"model\.safetensors is no safetensors file, or cut short: it has 0 bytes"),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1", r"is no safetensors file, or cut short"),
+        ("model.safetensors", safetensors(b"123", 4), r"has \d+ bytes, but its header describes \d+: cut short\?"),
+        ("model.safetensors", (4).to_bytes(8, "little") + b"nope", r"has no readable header"),
+        ("model.safetensors.index.json", b'{"weight_map": {"a": "two.safetensors"}}', r"lacks two\.safetensors, which"),
+    ],
+)
+def test_a_broken_file_of_a_checkpoint_is_named(tmp_path: Path, name: str, content: bytes, fault: str) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3"}')
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(safetensors(b"1234"))
+    assert fault_of(tmp_path) is None
+    (tmp_path / name).write_bytes(content)
+    found = fault_of(tmp_path)
+    assert found is not None
+    assert re.search(fault, found), found
+
+
+@pytest.mark.parametrize(
+    ("config", "most"),
+    [
+        ({"max_position_embeddings": 2048}, 2048),
+        ({"max_position_embeddings": 2048, "rope_scaling": None}, 2048),
+        ({"max_position_embeddings": 2048, "rope_parameters": {"rope_type": "default"}}, 2048),
+        ({"max_position_embeddings": 2048, "rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, None),
+        ({}, None),
+    ],
+)
+def test_a_models_own_length_is_known_unless_it_is_extended(
+    tmp_path: Path, config: dict[str, object], most: int | None
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert longest_prompt(tmp_path) == most
