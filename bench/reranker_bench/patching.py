@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 Scalar = str | int | float | bool | None
 _BLOCK = ("|", ">")
@@ -143,7 +143,8 @@ class _Patcher:
 
     def _replace(self, node: Node, value: Scalar, here: str) -> _Edit | None:
         if not isinstance(node, ScalarNode):
-            raise PatchError(f"{here}: holds a {node.id}, not a single value (line {node.start_mark.line + 1})")
+            kind = "mapping" if isinstance(node, MappingNode) else "list"
+            raise PatchError(f"{here}: holds a {kind}, not a single value (line {node.start_mark.line + 1})")
         start, end = node.start_mark.index, node.end_mark.index
         written = self._text[start:end]
         if written.startswith(("&", "!")):
@@ -244,7 +245,7 @@ def _flow(keys: Sequence[str], value: Scalar) -> str:
 
 def _last(node: Node) -> Node:
     """The node that ends last inside a block collection."""
-    while not isinstance(node, ScalarNode) and not node.flow_style and node.value:
+    while isinstance(node, CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         below = last[1] if isinstance(last, tuple) else last
         # An alias stands elsewhere: its key is what ends here.

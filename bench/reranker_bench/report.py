@@ -13,6 +13,7 @@ from reranker_bench.pace import Pace
 from reranker_bench.results import Cell, Results
 
 DETAIL_COLUMNS = ("n", "samples", "lost", "mean ms", "stdev", "p50", "p95", "p99", "min", "max", "requests/s")
+TEXT_COLUMNS = {"tag", "backend", "instruction_format", "status", "error", ""}
 LATE_MS = 5.0
 """From this delay on the table says that the open loop's requests did not start when they were due."""
 
@@ -82,9 +83,9 @@ def notes(run: Results) -> list[str]:
 def markdown(runs: Sequence[Results]) -> str:
     """The matrix and each run's details in Markdown, columns aligned so that it also reads as plain text."""
     header, rows = matrix(runs)
-    parts = ["Mean latency (ms)", "", *_markdown_table(header, rows)]
+    parts = ["Mean latency (ms)", "", *markdown_table(header, rows)]
     for run in runs:
-        parts += ["", heading(run), "", *_markdown_table(list(DETAIL_COLUMNS), details(run))]
+        parts += ["", heading(run), "", *markdown_table(list(DETAIL_COLUMNS), details(run))]
         if lines := notes(run):
             parts += ["", *(f"* {line}" for line in lines)]
     return "\n".join(parts) + "\n"
@@ -129,10 +130,11 @@ def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
+def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Its lines, columns aligned so that it also reads as plain text; those of TEXT_COLUMNS to the left."""
     texts = [[cell.replace("|", r"\|") for cell in row] for row in [header, *rows]]
     widths = [max(3, *(_width(row[column]) for row in texts)) for column in range(len(header))]
-    left = [column for column, name in enumerate(header) if name in {"tag", "backend", "instruction_format"}]
+    left = [column for column, name in enumerate(header) if name in TEXT_COLUMNS]
 
     def line(row: list[str]) -> str:
         padded = []
@@ -154,7 +156,7 @@ def _rich_table(title: str, header: list[str], rows: list[list[str]]) -> Table:
     # Text, not plain strings: those are markup, and a tag or a server's error text may well hold square brackets.
     table = Table(title=Text(title), title_justify="left")
     for name in header:
-        table.add_column(name, justify="left" if name in {"tag", "backend", "instruction_format"} else "right")
+        table.add_column(name, justify="left" if name in TEXT_COLUMNS else "right")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
