@@ -20,8 +20,8 @@ from reranker_bench.supervising import ChildSupervisor, CommandSupervisor
 
 SUMMARY = (
     "For each scenario: set backend and format in the service's YAML (nothing else in it changes), restart the "
-    "service, wait until /health shows the wanted pair, measure as `run` does. A scenario that fails is recorded and the next "
-    "one runs. At the end the file is as it was."
+    "service, wait until /health shows the wanted pair, measure as `run` does. A scenario that fails is recorded and "
+    "the next one runs. At the end the file is as it was."
 )
 
 
