@@ -1,6 +1,7 @@
 """Between the requests on the event loop and the one thread that owns the engine."""
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -9,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reranker_service.engines.protocol import Collect, Engine, EngineDead, EngineError, LogOdds
+import numpy as np
+
+from reranker_service.engines.protocol import Answers, Collect, Engine, EngineDead, EngineError, LogOdds
 from reranker_service.progress import Progress
 from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.work_queue import Job, Part, Submission, WorkQueue, cost
@@ -22,7 +25,7 @@ LEAD_S = 0.003
 SMOOTHING = 0.2
 # How soon a thread that wants the interpreter gets it from one that computes. The default of 5 ms is as long as a
 # small request takes, and the engine's thread needs the interpreter each time that its device has finished.
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0001
 
 Outcome = LogOdds | EngineError
 
@@ -144,6 +147,10 @@ class Dispatcher:
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported and ends the process
             self._post(on_loaded, error)
         else:
+            # What a model and its libraries consist of stays; without this each full collection would look at all of it
+            # again, for a tenth of a second in the middle of a request.
+            gc.collect()
+            gc.freeze()
             self._post(on_loaded, None)
             self._serve()
         try:
@@ -178,58 +185,59 @@ class Dispatcher:
 
     def _begin(self, submission: Submission) -> Running:
         self._progress.begin()
+        begun_at = max(time.monotonic(), self._free_at)
         prompts = submission.prompts
         try:
             collect = self._engine.submit(prompts)
         except Exception as error:  # noqa: BLE001 - told when the answers are asked for, as all failures are
             failure = error
 
-            def collect() -> LogOdds:
+            def collect() -> Answers:
                 raise failure
 
-        return Running(submission, collect, sum(map(cost, prompts)), max(time.monotonic(), self._free_at))
+        return Running(submission, collect, sum(map(cost, prompts)), begun_at)
 
     def _finish(self, running: Running) -> None:
         began = max(running.begun_at, self._free_at)
-        outcomes = self._outcomes(running.submission, running.collect)
-        self._free_at = time.monotonic()
-        seconds = self._free_at - began
+        outcomes, device_s = self._outcomes(running.submission, running.collect)
+        seconds = time.monotonic() - began if device_s is None else device_s
+        self._free_at = began + seconds
         pace = seconds / max(1, running.cost)
         self._pace += (pace - self._pace) * (SMOOTHING if self._pace else 1.0)
         self._post(self._deliver, running.submission, outcomes, seconds)
 
-    def _outcomes(self, submission: Submission, collect: Collect) -> list[Outcome]:
-        """One outcome per part. When a shared call fails, each request gets a call of its own: one may be at fault."""
+    def _outcomes(self, submission: Submission, collect: Collect) -> tuple[list[Outcome], float | None]:
+        """One outcome per part, and the device's seconds where they are known.
+
+        When a shared call fails, each request gets a call of its own: one may be at fault.
+        """
         parts = submission.parts
         try:
-            scores = self._collected(collect, sum(part.documents for part in parts))
+            answers = self._collected(collect, sum(part.documents for part in parts))
         except EngineError as error:
             if len(parts) == 1 or isinstance(error, EngineDead):
-                return [error] * len(parts)
+                return [error] * len(parts), None
             log.warning("a call for %d requests failed (%s); scoring them apart", len(parts), error)
-            return [self._alone(part) for part in parts]
-        outcomes: list[Outcome] = []
-        for part in parts:
-            outcomes.append(scores[: part.documents])
-            scores = scores[part.documents :]
-        return outcomes
+            return [self._alone(part) for part in parts], None
+        ends = np.cumsum([part.documents for part in parts])
+        return list(np.split(answers.log_odds, ends[:-1])), answers.device_s
 
     def _alone(self, part: Part) -> Outcome:
         running = self._begin(Submission([part]))
-        return self._outcomes(running.submission, running.collect)[0]
+        return self._outcomes(running.submission, running.collect)[0][0]
 
     @staticmethod
-    def _collected(collect: Collect, documents: int) -> LogOdds:
+    def _collected(collect: Collect, documents: int) -> Answers:
         try:
-            scores = collect()
+            answers = collect()
         except EngineError:
             raise
         except Exception as error:
             log.exception("the engine raised what it should not")
             raise EngineError(f"{type(error).__name__}: {error}") from error
-        if len(scores) != documents:
-            raise EngineError(f"the engine returned {len(scores)} scores for {documents} prompts")
-        return scores
+        if len(answers.log_odds) != documents:
+            raise EngineError(f"the engine returned {len(answers.log_odds)} scores for {documents} prompts")
+        return answers
 
     def _post(self, function: Callable[..., None], *arguments: Any) -> None:
         assert self._loop is not None  # noqa: S101 - set before the thread starts

@@ -11,6 +11,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, ClassVar, TypeVar
 
 from fastapi import Request, Response
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from reranker_service.errors import ClientGone
-from reranker_service.scoring.ordering import sigmoid
+from reranker_service.scoring.ordering import sigmoids
 from reranker_service.service import Question, Ranking, RerankService
 
 T = TypeVar("T")
@@ -39,12 +40,10 @@ class Answer:
         self, *, raw: bool | None = False, top_n: int | None = None, min_score: float | None = None
     ) -> Iterator[tuple[int, float]]:
         """(index in the request, score) from best to worst; the score is the log-odds when `raw`."""
-        log_odds = self.ranking.log_odds
-        for index in self.ranking.order[:top_n]:
-            score = log_odds[index] if raw else sigmoid(log_odds[index])
-            if min_score is not None and score < min_score:
-                return
-            yield index, score
+        order = self.ranking.order[:top_n]
+        log_odds = [self.ranking.log_odds[index] for index in order]
+        pairs = zip(order, log_odds if raw else sigmoids(log_odds), strict=True)
+        return pairs if min_score is None else takewhile(lambda pair: pair[1] >= min_score, pairs)
 
     def usage(self) -> dict[str, int]:
         """Tokens that were scored, as OpenAI names them."""

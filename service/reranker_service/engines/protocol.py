@@ -58,7 +58,17 @@ class Capacity:
 
 
 LogOdds = NDArray[np.float64]
-Collect = Callable[[], LogOdds]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The log-odds of a submission's prompts, in order, and how long a device computed them, where that is known."""
+
+    log_odds: LogOdds
+    device_s: float | None = None
+
+
+Collect = Callable[[], Answers]
 
 
 class Engine(Protocol):
@@ -94,8 +104,8 @@ class Engine(Protocol):
         """Begin to score the prompts of several requests.
 
         Returns:
-            A function to be called once, which waits for the log-odds of all prompts, in the order given, and raises
-            what `score` raises. Submissions are collected in their order.
+            A function to be called once, which waits for the answers and raises what `score` raises. Submissions are
+            collected in their order.
 
         Raises:
             EngineError: the submission could not be begun.
@@ -117,4 +127,8 @@ class BlockingEngine:
 
     def submit(self, batch: Sequence[Prompts]) -> Collect:
         """Scores when the answer is asked for."""
-        return lambda: np.asarray(self.score([ids for prompts in batch for ids in prompts.lists()]), np.float64)
+
+        def collect() -> Answers:
+            return Answers(np.asarray(self.score([ids for prompts in batch for ids in prompts.lists()]), np.float64))
+
+        return collect

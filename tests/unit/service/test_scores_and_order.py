@@ -6,7 +6,7 @@ import random
 import pytest
 
 from reranker_service.scoring.dedup import deduplicate
-from reranker_service.scoring.ordering import InvalidScore, rank, require_finite, sigmoid
+from reranker_service.scoring.ordering import InvalidScore, rank, require_finite, sigmoid, sigmoids
 
 
 def test_the_best_comes_first_and_ties_keep_the_order_of_the_request() -> None:
@@ -54,3 +54,8 @@ def test_every_document_finds_its_own_text_again() -> None:
     found = deduplicate(documents)
     assert [found.unique[position] for position in found.positions] == documents
     assert len(set(found.unique)) == len(found.unique)
+
+
+def test_many_sigmoids_are_each_the_one() -> None:
+    values = [-800.0, -37.5, -1e-9, 0.0, 1e-9, 0.3, 36.0, 800.0]
+    assert sigmoids(values) == pytest.approx([sigmoid(value) for value in values], rel=1e-15, abs=0)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from reranker_service.engines.packed.config import ModelConfig, UnsupportedModelError, read_config
 from reranker_service.engines.packed.plan import Part, iterate
 from reranker_service.engines.protocol import (
+    Answers,
     Capacity,
     Checkpoint,
     Collect,
     EngineDead,
     EngineError,
     EngineLoadError,
-    LogOdds,
 )
 from reranker_service.scoring.prompt_arrays import Prompts
 
@@ -55,15 +55,16 @@ class PackedSettings(Protocol):
         """Share of the card's memory that weights and activations may take."""
 
 
-Wait = Callable[[], NDArray[np.float32]]
+Floats = NDArray[np.float32]
+Wait = Callable[[], tuple[Floats, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     """A model on some device.
 
-    submit: begins to score a batch; the function it returns waits for the log-odds, in order. batch_tokens: most tokens
-    of a batch that is computed in one forward pass.
+    submit: begins to score a batch; the function it returns waits for the log-odds, in order, and gives the device's
+    seconds too, where it has any of its own. batch_tokens: most tokens that are computed in one forward pass.
     """
 
     submit: Callable[[Sequence[Prompts], Callable[[], None]], Wait]
@@ -125,7 +126,7 @@ class PackedEngine:
             batch = Prompts.from_lists(prompts)
         except ValueError as error:
             raise EngineError(str(error)) from error
-        scores: list[float] = self.submit([batch])().tolist()
+        scores: list[float] = self.submit([batch])().log_odds.tolist()
         return scores
 
     def submit(self, batch: Sequence[Prompts]) -> Collect:
@@ -139,7 +140,7 @@ class PackedEngine:
             raise EngineError(f"a prompt has {longest} ids, but max_model_len is {self._settings.max_model_len}")
         submit = self._loaded.submit
         wait = self._guarded(lambda: submit(batch, self._on_step))
-        return lambda: _finite(self._guarded(wait))
+        return lambda: _finite(*self._guarded(wait))
 
     def _guarded(self, step: Callable[[], T]) -> T:
         """What `step` returns; its failures as the protocol's errors."""
@@ -166,11 +167,11 @@ class PackedEngine:
             raise EngineDead(self._failure) from error
 
 
-def _finite(scores: NDArray[np.float32]) -> LogOdds:
+def _finite(scores: Floats, device_s: float | None) -> Answers:
     wrong = int((~np.isfinite(scores)).sum())
     if wrong:
         raise EngineError(f"{wrong} of {len(scores)} scores are not finite")
-    return scores.astype(np.float64)
+    return Answers(scores.astype(np.float64), device_s)
 
 
 def _check_length(max_model_len: int, config: ModelConfig) -> None:
@@ -200,7 +201,7 @@ def _load_cpu(
     model = ReferenceModel(config, weights)
     vocabulary = weights.embedding.shape[0]
 
-    def compute(batch: Sequence[Prompts], on_step: Callable[[], None]) -> NDArray[np.float32]:
+    def compute(batch: Sequence[Prompts], on_step: Callable[[], None]) -> Floats:
         scores = np.full(sum(map(len, batch)), np.nan, dtype=np.float32)
         for part in iterate(batch, CPU_PART_TOKENS):
             _check_ids(part, vocabulary)
@@ -210,7 +211,7 @@ def _load_cpu(
 
     log.info("packed engine on the CPU in %s", name)
     compute([Prompts.from_lists([[0, 1, 2], [0, 1, 3, 4]])], on_step)
-    return _Loaded(lambda batch, on_step: lambda: compute(batch, on_step), CPU_PART_TOKENS, overlaps=False)
+    return _Loaded(lambda batch, on_step: lambda: (compute(batch, on_step), None), CPU_PART_TOKENS, overlaps=False)
 
 
 def _load_gpu(
@@ -244,17 +245,18 @@ def _load_gpu(
 
     def submit(batch: Sequence[Prompts], on_step: Callable[[], None]) -> Wait:
         results: list[tuple[Part, torch.Tensor]] = []
+        begun, done = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True, blocking=True)
+        begun.record()
         for part in iterate(batch, tokens):
             _check_ids(part, vocabulary)
             results.append((part, model.submit(part)))
-        # Waiting for it frees the processor for the threads that tokenise what comes next.
-        done = torch.cuda.Event(blocking=True)
         done.record()
 
-        def wait() -> NDArray[np.float32]:
+        def wait() -> tuple[Floats, float]:
+            # Blocking: it leaves the processor to the threads that tokenise what comes next.
             done.synchronize()
             on_step()
-            return stack_scores(results, sum(map(len, batch)))
+            return stack_scores(results, sum(map(len, batch))), begun.elapsed_time(done) / 1000
 
         return wait
 

@@ -18,8 +18,10 @@ from reranker_service.engines.packed.plan import TILE_FIELDS, Part, last_tiles, 
 from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
 from reranker_service.scoring.prompt_arrays import Ints
 
-# Graphs are captured for multiples of this many tokens; a part is padded to the next.
+# Graphs are captured for multiples of this many tokens, above LARGE of that many; a part is padded to the next.
 GRAPH_STEP = 256
+LARGE = 8192
+LARGE_STEP = 512
 # Room in a graph for documents (one for so many tokens) and for tiles that are not full.
 TOKENS_PER_DOCUMENT = 8
 SPARE_TILES = 32
@@ -243,9 +245,10 @@ def token_bytes(config: ModelConfig, itemsize: int) -> int:
     return itemsize * sum(_widths(config).values())
 
 
-def graph_sizes(tokens: int) -> range:
-    """The sizes that graphs are captured for, up to `tokens`."""
-    return range(GRAPH_STEP, tokens + 1, GRAPH_STEP)
+def graph_sizes(tokens: int) -> list[int]:
+    """The sizes that graphs are captured for, up to `tokens`, the largest first: it needs the most memory."""
+    small = range(GRAPH_STEP, min(tokens, LARGE) + 1, GRAPH_STEP)
+    return [*small, *range(LARGE + LARGE_STEP, tokens + 1, LARGE_STEP)][::-1]
 
 
 def _widths(config: ModelConfig) -> dict[str, int]:
@@ -261,7 +264,8 @@ def _widths(config: ModelConfig) -> dict[str, int]:
 
 
 def _bucket(tokens: int) -> int:
-    return -(-tokens // GRAPH_STEP) * GRAPH_STEP
+    step = GRAPH_STEP if tokens <= LARGE else LARGE_STEP
+    return -(-tokens // step) * step
 
 
 def fill(buffer: Ints, shape: Shape, part: Part, tiles: Ints, ends: Ints) -> None:
