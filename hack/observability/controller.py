@@ -22,7 +22,7 @@ def _now() -> list[object]:
     failing = f'sum (rate({RECONCILES}{{result="error"}}[5m]))'
     return [
         number(
-            "Waiting objects",
+            "Waiting now",
             "RerankerDeployments that wait for a pass or are in one.",
             "max (reranker_operator_queue_depth)",
         ),

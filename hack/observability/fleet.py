@@ -35,8 +35,8 @@ def holds(condition: str, status: str = "True") -> str:
 def _now() -> list[object]:
     return [
         number(
-            "RerankerDeployments",
-            "How many there are.",
+            "How many",
+            "RerankerDeployments that the operator serves.",
             or_zero(f"count (max by ({OBJECT}) (reranker_operator_spec_replicas{{{CHOSEN_OBJECTS}}}))"),
         ),
         number("Serving", "Those that are Available.", f"sum ({holds('Available')})"),
@@ -104,7 +104,7 @@ def _over_time() -> list[object]:
     return [
         states("Available", "When each of them could serve.", Query(holds("Available"), NAME), span=12),
         states(
-            "Ranking proved right",
+            "Proved right over time",
             "When each of them was ScoringVerified.",
             Query(holds("ScoringVerified"), NAME),
             span=12,

@@ -69,7 +69,7 @@ def _glance() -> list[object]:
             decimals=2,
         ),
         number(
-            "Queued documents",
+            "In the queue",
             "Accepted and not yet scored, in all pods.",
             or_zero(f"sum (reranker_queued_documents{{{CHOSEN}}})"),
         ),
@@ -223,12 +223,12 @@ def _load() -> list[object]:
             stacked=True,
         ),
         lines(
-            "Queued documents",
+            "Queued documents by pod",
             "Accepted and not yet scored, by pod. What the autoscaler looks at.",
             [Query(f"sum by (pod) (reranker_queued_documents{{{CHOSEN}}})", "{{pod}}")],
         ),
         lines(
-            "Requests in flight",
+            "Requests in flight by pod",
             "Being worked on, by pod. Unequal ones mean that clients keep their connections to old pods.",
             [Query(f"sum by (pod) (reranker_inflight_requests{{{CHOSEN}}})", "{{pod}}")],
         ),
