@@ -35,12 +35,15 @@ class DocumentTooLong(InvalidRequest):
 
 
 class QueueFull(RuntimeError):  # noqa: N818
-    """Accepting the request would exceed the limit of queued documents. Nothing of it was accepted."""
+    """Accepting the request would exceed a limit of what is queued. Nothing of it was accepted.
 
-    def __init__(self, *, documents: int, queued: int, limit: int, retry_after_s: int) -> None:
+    `what` is documents or tokens.
+    """
+
+    def __init__(self, *, what: str, wanted: int, queued: int, limit: int, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"{queued} documents are queued and {documents} more would exceed the limit of {limit}; "
+            f"{queued} {what} are queued and {wanted} more would exceed the limit of {limit}; "
             f"try again in {retry_after_s} s"
         )
 

@@ -4,14 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reranker_service import __version__
-from reranker_service.admission import Admission, Reservation
+from reranker_service.admission import Admission, Quota, Reservation, most_tokens
 from reranker_service.dispatcher import Dispatcher
-from reranker_service.engines.protocol import Engine, LogOdds
+from reranker_service.engines.protocol import Engine
 from reranker_service.errors import DeadlineExceeded, DocumentTooLong, InvalidRequest, NotServing
 from reranker_service.lifecycle import Lifecycle, Phase
 from reranker_service.loading import LoadedModel, Loader
@@ -23,6 +23,7 @@ from reranker_service.scoring.ordering import rank
 from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.scoring.prompts import NO_LIMITS, EncodedPairs, Limits, QueryTooLong
 from reranker_service.settings import Settings
+from reranker_service.work_queue import Job
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class Ranking:
 
     `order` holds indices into the request's pairs; `log_odds` and `truncated` are by that index. `prompt_tokens` counts
     the tokens that were scored, an exact duplicate's once. `timings` are the seconds of each stage: `tokenize`,
-    `queue` (until the first engine call) and `engine` (from there to the last answer).
+    `queue` (until the first engine call) and `engine` (from there to the last answer), which began at `queued_at` on
+    the monotonic clock.
     """
 
     order: list[int]
@@ -60,6 +62,7 @@ class Ranking:
     truncated: list[bool]
     prompt_tokens: int
     timings: dict[str, float]
+    queued_at: float
 
 
 class RerankService:
@@ -78,7 +81,11 @@ class RerankService:
         self.metrics.engine_up.set_function(lambda: float(self.trouble() is None and self.model is not None))
         progress = Progress(settings.server.stall_timeout_s)
         self._loader = Loader(settings, engine, progress)
-        self._admission = Admission(settings.server.max_queued_documents, self.metrics.queued_documents.set)
+        self._admission = Admission(
+            settings.server.max_queued_documents,
+            self.metrics.queued_documents.set,
+            token_limit=settings.server.max_queued_tokens,
+        )
         self._dispatcher = Dispatcher(
             engine, progress, sort_by_length=settings.sort_by_doc_length, on_submission=self._observe_submission
         )
@@ -131,9 +138,9 @@ class RerankService:
         """Score and order documents.
 
         Raises:
-            InvalidRequest: there are more documents than are allowed, or one is too long and must not be cut.
+            InvalidRequest: more documents or tokens than are allowed, or a document that must not be cut but has to be.
             QueryTooLong: no room is left for a document.
-            QueueFull: the documents don't fit into the queue now.
+            QueueFull: the documents or their tokens don't fit into the queue now.
             DeadlineExceeded: they were not scored in time.
             EngineError: one of them could not be scored.
             InvalidScore: one of them got no number for a score.
@@ -157,6 +164,10 @@ class RerankService:
             with self._admission.admit(len(distinct.unique)) as room:
                 async with asyncio.timeout(server.request_timeout_s):
                     chunks = self._chunks(model, distinct, question, encoded, timings)
+                    if server.max_queued_tokens is not None:
+                        # All or nothing: how many they are has to be known before the engine gets the first of them.
+                        chunks = iter(await asyncio.to_thread(list, chunks))
+                        room.hold_tokens(sum(part.prompts.tokens for part in encoded))
                     in_chunks = await self._score(chunks, len(distinct.unique), room, timings)
         except QueryTooLong as error:
             error.param = question.query_field
@@ -165,7 +176,7 @@ class RerankService:
             raise DeadlineExceeded(server.request_timeout_s) from None
         places = np.concatenate([part.places for part in encoded])
         log_odds, truncated = np.empty(len(places)), np.empty(len(places), np.bool_)
-        log_odds[places] = in_chunks
+        log_odds[places] = job.log_odds
         truncated[places] = np.concatenate([part.truncated for part in encoded])
         self._count(distinct, encoded, int(truncated[distinct.positions].sum()))
         by_pair: list[float] = log_odds[distinct.positions].tolist()
@@ -175,7 +186,21 @@ class RerankService:
             truncated=truncated[distinct.positions].tolist(),
             prompt_tokens=sum(part.prompts.tokens for part in encoded),
             timings=timings,
+            queued_at=job.queued_at,
         )
+
+    def _admit(self, pairs: Sequence[tuple[str, str]], question: Question) -> Reservation:
+        instruction = self.settings.instruction if question.instruction is None else question.instruction
+        return self._admission.admit(
+            len(pairs), most_tokens(pairs, instruction, self.engine.capacity.max_prompt_tokens)
+        )
+
+    def _limits(self, asked: Limits) -> Limits:
+        """What a request allows, within what the server does."""
+        most = self.settings.server.max_document_tokens
+        if most is None or (asked.document_tokens is not None and asked.document_tokens <= most):
+            return asked
+        return replace(asked, document_tokens=most)
 
     def _chunks(
         self,
@@ -184,10 +209,13 @@ class RerankService:
         question: Question,
         encoded: list[EncodedPairs],
         timings: dict[str, float],
+        room: Reservation,
     ) -> Iterator[Prompts]:
         """Tokenise the distinct pairs bit by bit, and keep in `encoded` what each bit was. Runs in a thread."""
         at_once = FIRST_DOCUMENTS if self.engine.capacity.overlaps and question.truncate else None
-        parts = model.prompts.encode_pairs(distinct.unique, question.instruction, question.limits, at_once=at_once)
+        limits = question.limits.with_document_tokens(self.settings.server.max_document_tokens)
+        limits = self._limits(question.limits)
+        parts = model.prompts.encode_pairs(distinct.unique, question.instruction, limits, at_once=at_once)
         timings["tokenize"] = 0.0
         while True:
             started = time.monotonic()
@@ -205,14 +233,14 @@ class RerankService:
 
     async def _score(
         self, chunks: Iterator[Prompts], documents: int, room: Reservation, timings: dict[str, float]
-    ) -> LogOdds:
+    ) -> Job:
         job = await self._dispatcher.score(chunks, documents, room.release)
         taken_at = job.taken_at or job.queued_at
         timings["queue"] = taken_at - job.queued_at
         timings["engine"] = time.monotonic() - taken_at
         self.metrics.queue_duration.observe(timings["queue"])
         self.metrics.engine_duration.observe(timings["engine"])
-        return job.log_odds
+        return job
 
     def _count(self, distinct: Deduplicated[tuple[str, str]], encoded: list[EncodedPairs], truncated: int) -> None:
         metrics = self.metrics
@@ -227,4 +255,4 @@ class RerankService:
 
     def _observe_submission(self, *, documents: int, tokens: int, seconds: float) -> None:
         self.metrics.batch_tokens.observe(tokens)
-        self._admission.observe_speed(documents, seconds)
+        self._admission.observe_speed(documents, tokens, seconds)

@@ -87,6 +87,12 @@ class Limits:
     document_tokens: int | None = None
     prompt_tokens: int | None = None
 
+    def with_document_tokens(self, most: int | None) -> "Limits":
+        """These limits, and no document longer than `most` (None: as it was)."""
+        if most is None:
+            return self
+        return Limits(min(most, self.document_tokens or most), self.prompt_tokens)
+
 
 NO_LIMITS = Limits()
 

@@ -364,3 +364,38 @@ async def test_the_work_of_every_dialect_is_measured_under_its_path(run_app: Run
         for path in (*SHARED, "/infinity/rerank", "/voyage/v1/rerank", "/v1/reranking", "/score"):
             labels = {"route": path, "outcome": "ok", "documents": "1-100"}
             assert app.metric("request_duration_seconds_count", **labels) == 1
+
+
+# Limits of the configuration
+
+
+async def test_the_configured_length_of_a_document_holds_for_every_request(run_app: RunApp) -> None:
+    async with run_app(max_document_tokens=3) as app:
+        body = (await app.rerank(["one", "one two three four five"], max_tokens_per_doc=100)).json()
+        lengths = sorted(len(ids) for call in app.engine.calls for ids in call)
+        app.engine.forget_warmup()
+        await app.rerank(["one", "one two three four five"], max_tokens_per_doc=2)
+        shorter = sorted(len(ids) for call in app.engine.calls for ids in call)
+    assert lengths[1] - lengths[0] == 2
+    assert shorter[1] - shorter[0] == 1
+    assert {result["index"]: result.get("truncated") for result in body["results"]} == {0: None, 1: True}
+
+
+async def test_a_queue_full_of_tokens_refuses_the_whole_request_before_the_engine_sees_it(run_app: RunApp) -> None:
+    async with run_app() as app:
+        await app.rerank(["b"])
+        ((prompt,),) = app.engine.calls
+    async with run_app(max_queued_tokens=3 * len(prompt)) as app:
+        app.engine.gate.clear()
+        waiting = asyncio.create_task(app.rerank(["b", "c"]))
+        await app.engine.wait_entered()
+        refused = await app.rerank(["d", "e"])
+        never = await app.rerank(["d", "e", "f", "g"])
+        app.engine.gate.set()
+        assert (await waiting).status_code == 200
+        assert (await app.rerank(["d", "e", "f"])).status_code == 200
+        assert app.metric("queued_documents") == 0
+        assert sum(map(len, app.engine.calls)) == 5
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "queue_full")
+    assert "prompt tokens are queued" in refused.json()["message"]
+    assert (never.status_code, never.json()["error"]["code"]) == (400, "too_many_tokens")
