@@ -95,6 +95,14 @@ def percent(value: str) -> float:
     return number
 
 
+def confidence(value: str) -> float:
+    """`95%` or `95`, as 0.95."""
+    number = percent(value)
+    if not 50 <= number < 100:
+        raise argparse.ArgumentTypeError(f"must be from 50% to below 100%: {value!r}")
+    return number / 100
+
+
 def names(value: str) -> tuple[str, ...]:
     """`a,b` as names, each there once."""
     found = tuple(part.strip() for part in value.split(","))
