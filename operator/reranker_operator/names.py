@@ -9,6 +9,8 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "RerankerDeployment"
 PLURAL = "rerankerdeployments"
+BENCHMARK_KIND = "RerankerBenchmark"
+BENCHMARK_PLURAL = "rerankerbenchmarks"
 
 FIELD_MANAGER = "reranker-operator"
 CONFIG_HASH_ANNOTATION = f"{GROUP}/config-hash"
@@ -17,9 +19,14 @@ NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+BENCHMARK_LABEL = f"{GROUP}/benchmark"
+"""On everything that belongs to a RerankerBenchmark, pods of a temporary reranker included: the benchmark's name."""
 RESERVED_LABELS = (NAME_LABEL, INSTANCE_LABEL, COMPONENT_LABEL, MANAGED_BY_LABEL)
 
 CONTAINER = "reranker"
+BENCHMARK_CONTAINER = "bench"
+BENCHMARK_COMPONENT = "benchmark"
+"""The component label of a benchmark's Jobs and their pods; policies admit pods with it to the reranker."""
 PORT = 8000
 PORT_NAME = "http"
 
@@ -45,3 +52,19 @@ def selector(instance: str) -> str:
 def config_map_name(instance: str) -> str:
     """The ConfigMap that holds the service's configuration."""
     return f"{instance}-config"
+
+
+def benchmark_labels(instance: str) -> dict[str, str]:
+    """The labels of a benchmark's Jobs and of their pods."""
+    return {
+        NAME_LABEL: "reranker-bench",
+        INSTANCE_LABEL: instance,
+        COMPONENT_LABEL: BENCHMARK_COMPONENT,
+        MANAGED_BY_LABEL: FIELD_MANAGER,
+        BENCHMARK_LABEL: instance,
+    }
+
+
+def scenario_name(benchmark: str, position: int) -> str:
+    """What one scenario's Job and temporary RerankerDeployment are called; positions count from 0."""
+    return f"{benchmark}-s{position + 1}"
