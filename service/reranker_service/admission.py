@@ -1,33 +1,20 @@
 """How much work may be waiting: a request is accepted with all its documents and tokens, or not at all.
 
 The limits count what was accepted and is not scored yet, wherever it is (being tokenised, waiting, or in the engine).
-Counting when a request comes in, before any work is done for it, keeps a burst from costing memory and tokenising time
-that the answer 429 would then throw away. Tokens are not known at that moment: a request comes in with the most that
-its texts can have, and is put right as soon as it is tokenised.
+Documents are counted when a request comes in, before any work is done for it, so that a burst does not cost memory and
+tokenising time that the answer 429 would then throw away. Tokens, where they are limited, are counted as soon as they
+are known, which is before the engine sees the first of them.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from reranker_service.errors import QueueFull
+from reranker_service.errors import InvalidRequest, QueueFull
 
 LONGEST_RETRY_S = 30
 SMOOTHING = 0.2
-# The most tokens of a prompt's fixed parts, the standard format's long system message included.
-FIXED_TOKENS = 96
-# How often an instruction stands in a prompt, at most.
-INSTRUCTIONS = 2
-
-
-def most_tokens(pairs: Sequence[tuple[str, str]], instruction: str, max_prompt_tokens: int) -> int:
-    """At least as many tokens as the prompts of (query, document) pairs have: a token has at least one byte."""
-    fixed = FIXED_TOKENS + INSTRUCTIONS * len(instruction.encode(errors="replace"))
-    return sum(
-        min(max_prompt_tokens, fixed + len(query.encode(errors="replace")) + len(document.encode(errors="replace")))
-        for query, document in pairs
-    )
 
 
 class Quota:
@@ -39,34 +26,41 @@ class Quota:
         on_change: called with each new amount.
     """
 
-    def __init__(self, name: str, limit: int | None, on_change: Callable[[int], None]) -> None:
+    def __init__(self, name: str, limit: int | None, on_change: Callable[[int], None] = lambda _: None) -> None:
+        self.limit = limit
         self.taken = 0
         self._name = name
-        self._limit = limit
         self._on_change = on_change
         self._per_s = 0.0
 
-    def check(self, amount: int, *, idle: bool) -> None:
-        """Raise QueueFull unless `amount` fits; with `idle`, anything does: waiting would not make more room."""
-        if self._limit is None or idle or self.taken + amount <= self._limit:
-            return
-        raise QueueFull(
-            what=self._name,
-            wanted=amount,
-            queued=self.taken,
-            limit=self._limit,
-            retry_after_s=self._retry_after(self.taken + amount - self._limit),
-        )
+    def take(self, amount: int) -> None:
+        """Take `amount`.
 
-    def change(self, by: int) -> None:
-        """Take or give back."""
-        self.taken += by
-        self._on_change(self.taken)
+        Raises:
+            QueueFull: it doesn't fit, with an estimate of when it will.
+        """
+        if self.limit is not None and self.taken + amount > self.limit:
+            raise QueueFull(
+                what=self._name,
+                wanted=amount,
+                queued=self.taken,
+                limit=self.limit,
+                retry_after_s=self._retry_after(self.taken + amount - self.limit),
+            )
+        self._change(amount)
+
+    def give_back(self, amount: int) -> None:
+        """Make room again."""
+        self._change(-amount)
 
     def observe(self, amount: int, seconds: float) -> None:
         """Take one engine call into the running mean of the speed."""
         speed = amount / max(seconds, 1e-6)
         self._per_s += (speed - self._per_s) * (SMOOTHING if self._per_s else 1.0)
+
+    def _change(self, by: int) -> None:
+        self.taken += by
+        self._on_change(self.taken)
 
     def _retry_after(self, excess: int) -> int:
         if not self._per_s:
@@ -75,28 +69,26 @@ class Quota:
 
 
 class Admission:
-    """The counts of accepted documents and tokens. Event loop only."""
+    """The counts of accepted documents and tokens. Event loop only.
 
-    def __init__(self, documents: Quota, tokens: Quota) -> None:
-        self.documents = documents
-        self.tokens = tokens
+    Args:
+        documents: the most documents.
+        tokens: the most prompt tokens; None for no limit.
+        on_change: called with each new number of documents.
+    """
 
-    def admit(self, documents: int, tokens: int) -> "Reservation":
-        """Accept a request.
+    def __init__(self, documents: int, tokens: int | None, on_change: Callable[[int], None]) -> None:
+        self.documents = Quota("documents", documents, on_change)
+        self.tokens = Quota("prompt tokens", tokens)
 
-        Args:
-            documents: how many it has.
-            tokens: the most that its prompts can have. A single request may have more than the limit while nothing
-                else waits: it would never be accepted otherwise.
+    def admit(self, documents: int) -> "Reservation":
+        """Accept a request with so many documents.
 
         Raises:
-            QueueFull: it doesn't fit, with an estimate of when it will.
+            QueueFull: they don't fit.
         """
-        self.documents.check(documents, idle=False)
-        self.tokens.check(tokens, idle=self.tokens.taken == 0)
-        self.documents.change(documents)
-        self.tokens.change(tokens)
-        return Reservation(self, documents, tokens)
+        self.documents.take(documents)
+        return Reservation(self, documents)
 
     def observe_speed(self, documents: int, tokens: int, seconds: float) -> None:
         """Take one engine call into the running means of the speed."""
@@ -107,27 +99,37 @@ class Admission:
 class Reservation:
     """The room one request holds; leaving its `with` block gives back whatever is left of it."""
 
-    def __init__(self, admission: Admission, documents: int, tokens: int) -> None:
+    def __init__(self, admission: Admission, documents: int) -> None:
         self._admission = admission
         self._documents = documents
-        self._left = documents
-        self._tokens = tokens
+        self._tokens = 0
 
-    def correct(self, tokens: int) -> None:
-        """The request has so many tokens in all, those that have been scored included."""
-        self._keep_tokens(tokens * self._left // max(1, self._documents))
+    def hold_tokens(self, tokens: int) -> None:
+        """Take room for the tokens of the whole request, too.
+
+        Raises:
+            InvalidRequest: they would not fit into an empty queue either.
+            QueueFull: they don't fit now.
+        """
+        limit = self._admission.tokens.limit
+        if limit is not None and tokens > limit:
+            raise InvalidRequest(
+                f"the request has {tokens} prompt tokens, more than the {limit} that may be queued; "
+                "send fewer or shorter documents",
+                param=None,
+                code="too_many_tokens",
+            )
+        self._admission.tokens.take(tokens)
+        self._tokens = tokens
 
     def release(self, documents: int) -> None:
         """Give back the room of documents that have been scored, with their share of the tokens."""
-        documents = min(documents, self._left)
-        share = self._tokens * (self._left - documents) // max(1, self._left)
-        self._left -= documents
-        self._admission.documents.change(-documents)
-        self._keep_tokens(share)
-
-    def _keep_tokens(self, tokens: int) -> None:
-        self._admission.tokens.change(tokens - self._tokens)
-        self._tokens = tokens
+        documents = min(documents, self._documents)
+        tokens = self._tokens * documents // max(1, self._documents)
+        self._documents -= documents
+        self._tokens -= tokens
+        self._admission.documents.give_back(documents)
+        self._admission.tokens.give_back(tokens)
 
     def __enter__(self) -> Self:
         return self
@@ -135,4 +137,4 @@ class Reservation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.release(self._left)
+        self.release(self._documents)

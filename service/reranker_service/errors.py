@@ -37,7 +37,7 @@ class DocumentTooLong(InvalidRequest):
 class QueueFull(RuntimeError):  # noqa: N818
     """Accepting the request would exceed a limit of what is queued. Nothing of it was accepted.
 
-    `what` is documents or tokens.
+    `what` is documents or prompt tokens.
     """
 
     def __init__(self, *, what: str, wanted: int, queued: int, limit: int, retry_after_s: int) -> None:

@@ -7,7 +7,7 @@ the code that counts need not carry them. No label takes its value from a reques
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
@@ -23,6 +23,8 @@ STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1
 DOCUMENT_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 400, 600, 800, 1000, 2000)
 DOCUMENT_TOKEN_BUCKETS = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 BATCH_TOKEN_BUCKETS = (64, 256, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
+# vLLM's own metrics.
+ENGINE_PREFIX = "vllm:"
 DOCUMENT_RANGES = (
     (100, "1-100"),
     (200, "101-200"),
@@ -38,6 +40,20 @@ def documents_label(documents: int | None) -> str:
     if not documents:
         return "none"
     return next((label for most, label in DOCUMENT_RANGES if documents <= most), "1001+")
+
+
+@dataclass(frozen=True, eq=False)
+class _PassedThrough(Collector):
+    """What a library counts in the process's own registry, as it is, by the prefix of its names."""
+
+    prefix: str
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the process's registry now."""
+        for metric in REGISTRY.collect():
+            if metric.name.startswith(self.prefix):
+                metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+                yield metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +82,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.registry.register(_WithConstants(inner, {"backend": backend, "instruction_format": instruction_format}))
         ProcessCollector(registry=self.registry)
+        self.registry.register(_PassedThrough(ENGINE_PREFIX))
 
         def histogram(name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()) -> Histogram:
             return Histogram(f"reranker_{name}", text, labels, buckets=buckets, registry=inner)

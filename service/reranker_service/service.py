@@ -4,12 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from reranker_service import __version__
-from reranker_service.admission import Admission, Quota, Reservation, most_tokens
+from reranker_service.admission import Admission, Reservation
 from reranker_service.dispatcher import Dispatcher
 from reranker_service.engines.protocol import Engine
 from reranker_service.errors import DeadlineExceeded, DocumentTooLong, InvalidRequest, NotServing
@@ -81,10 +81,9 @@ class RerankService:
         self.metrics.engine_up.set_function(lambda: float(self.trouble() is None and self.model is not None))
         progress = Progress(settings.server.stall_timeout_s)
         self._loader = Loader(settings, engine, progress)
+        server = settings.server
         self._admission = Admission(
-            settings.server.max_queued_documents,
-            self.metrics.queued_documents.set,
-            token_limit=settings.server.max_queued_tokens,
+            server.max_queued_documents, server.max_queued_tokens, self.metrics.queued_documents.set
         )
         self._dispatcher = Dispatcher(
             engine, progress, sort_by_length=settings.sort_by_doc_length, on_submission=self._observe_submission
@@ -168,7 +167,7 @@ class RerankService:
                         # All or nothing: how many they are has to be known before the engine gets the first of them.
                         chunks = iter(await asyncio.to_thread(list, chunks))
                         room.hold_tokens(sum(part.prompts.tokens for part in encoded))
-                    in_chunks = await self._score(chunks, len(distinct.unique), room, timings)
+                    job = await self._score(chunks, len(distinct.unique), room, timings)
         except QueryTooLong as error:
             error.param = question.query_field
             raise
@@ -189,19 +188,6 @@ class RerankService:
             queued_at=job.queued_at,
         )
 
-    def _admit(self, pairs: Sequence[tuple[str, str]], question: Question) -> Reservation:
-        instruction = self.settings.instruction if question.instruction is None else question.instruction
-        return self._admission.admit(
-            len(pairs), most_tokens(pairs, instruction, self.engine.capacity.max_prompt_tokens)
-        )
-
-    def _limits(self, asked: Limits) -> Limits:
-        """What a request allows, within what the server does."""
-        most = self.settings.server.max_document_tokens
-        if most is None or (asked.document_tokens is not None and asked.document_tokens <= most):
-            return asked
-        return replace(asked, document_tokens=most)
-
     def _chunks(
         self,
         model: LoadedModel,
@@ -209,12 +195,10 @@ class RerankService:
         question: Question,
         encoded: list[EncodedPairs],
         timings: dict[str, float],
-        room: Reservation,
     ) -> Iterator[Prompts]:
         """Tokenise the distinct pairs bit by bit, and keep in `encoded` what each bit was. Runs in a thread."""
         at_once = FIRST_DOCUMENTS if self.engine.capacity.overlaps and question.truncate else None
         limits = question.limits.with_document_tokens(self.settings.server.max_document_tokens)
-        limits = self._limits(question.limits)
         parts = model.prompts.encode_pairs(distinct.unique, question.instruction, limits, at_once=at_once)
         timings["tokenize"] = 0.0
         while True:

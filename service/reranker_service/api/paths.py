@@ -1,4 +1,4 @@
-"""Which paths carry work, as opposed to probes and descriptions: the gate limits, counts and drains these."""
+"""Which paths carry work, as opposed to probes and descriptions, and which need no API key: what the gate goes by."""
 
 RERANK_PATHS = ("/rerank", "/v1/rerank", "/v2/rerank")
 VOYAGE_PATH = "/voyage/v1/rerank"
@@ -8,3 +8,9 @@ MIXEDBREAD_PATH = "/v1/reranking"
 SCORE_PATHS = ("/score", "/v1/score")
 
 WORK_ROUTES = frozenset({*RERANK_PATHS, VOYAGE_PATH, INFINITY_PATH, MIXEDBREAD_PATH, *SCORE_PATHS})
+
+METRICS_PATH = "/metrics"
+# These need no API key, whatever is configured: the kubelet and the operator have none.
+OPEN_ROUTES = frozenset({"/livez", "/readyz", "/health"})
+# Asked every few seconds by machines, so that a log line for each would only hide the others.
+PROBE_ROUTES = OPEN_ROUTES | {METRICS_PATH}

@@ -138,7 +138,7 @@ class VllmEngine(BlockingEngine):
             "tensor_parallel_size": settings.tensor_parallel_size,
             "gpu_memory_utilization": settings.gpu_memory_utilization,
             "max_num_batched_tokens": max(batched_tokens, settings.max_model_len),
-            "disable_log_stats": True,
+            "disable_log_stats": False,  # its own metrics, passed through on /metrics
         }
         if self._cpu:
             # The default of 128 tokens is longer than most prompts' shared head, so that nothing would be reused.

@@ -7,7 +7,7 @@ import pytest
 
 from reranker_service.admission import Admission
 from reranker_service.engines.protocol import Capacity
-from reranker_service.errors import QueueFull
+from reranker_service.errors import InvalidRequest, QueueFull
 from reranker_service.progress import Progress
 from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.work_queue import Job, Submission, WorkQueue, cost
@@ -27,30 +27,54 @@ def lists(submission: Submission | None) -> list[list[int]]:
     return [ids for prompts in submission.prompts for ids in prompts.lists()]
 
 
+def admitting(documents: int, tokens: int | None = None) -> Admission:
+    return Admission(documents, tokens, lambda _: None)
+
+
 def test_a_request_is_accepted_with_all_its_documents_or_not_at_all() -> None:
     seen: list[int] = []
-    admission = Admission(100, seen.append)
+    admission = Admission(100, None, seen.append)
     with admission.admit(60):
         with pytest.raises(QueueFull, match="60 documents are queued and 41 more would exceed the limit of 100"):
             admission.admit(41)
-        assert admission.queued == 60
+        assert admission.documents.taken == 60
         with admission.admit(40) as second:
             second.release(10)
-            assert admission.queued == 90
-    assert admission.queued == 0
+            assert admission.documents.taken == 90
+    assert admission.documents.taken == 0
     assert seen == [60, 100, 90, 60, 0]
 
 
+def test_a_request_is_accepted_with_all_its_tokens_or_not_at_all() -> None:
+    admission = admitting(100, 1000)
+    with admission.admit(10) as first:
+        first.hold_tokens(700)
+        with admission.admit(5) as second:
+            with pytest.raises(QueueFull, match="700 prompt tokens are queued and 301 more would exceed the limit of"):
+                second.hold_tokens(301)
+            first.release(9)  # nine tenths of its tokens go with nine tenths of its documents
+            assert admission.tokens.taken == 70
+            second.hold_tokens(301)
+            assert admission.tokens.taken == 371
+    assert (admission.documents.taken, admission.tokens.taken) == (0, 0)
+
+
+def test_a_request_that_an_empty_queue_could_not_take_is_told_so() -> None:
+    with admitting(100, 1000).admit(10) as room, pytest.raises(InvalidRequest, match="1001 prompt tokens, more than"):
+        room.hold_tokens(1001)
+
+
 def test_room_is_given_back_once() -> None:
-    admission = Admission(10, lambda _: None)
+    admission = admitting(10, 100)
     with admission.admit(5) as room:
+        room.hold_tokens(50)
         room.release(5)
         room.release(5)
-    assert admission.queued == 0
+    assert (admission.documents.taken, admission.tokens.taken) == (0, 0)
 
 
 def test_retry_after_follows_the_speed_and_stays_in_bounds() -> None:
-    admission = Admission(1000, lambda _: None)
+    admission = admitting(1000, 10000)
     admission.admit(1000)
 
     def retry_after(documents: int) -> int:
@@ -59,10 +83,20 @@ def test_retry_after_follows_the_speed_and_stays_in_bounds() -> None:
         return caught.value.retry_after_s
 
     assert retry_after(500) == 1  # nothing known yet
-    admission.observe_speed(100, 1.0)
+    admission.observe_speed(100, 1000, 1.0)
     assert retry_after(500) == 5
     assert retry_after(1) == 1
     assert retry_after(10**6) == 30
+
+
+def test_retry_after_for_tokens_follows_their_speed() -> None:
+    admission = admitting(1000, 10000)
+    admission.observe_speed(1, 1000, 1.0)
+    with admission.admit(1) as first, admission.admit(1) as second:
+        first.hold_tokens(10000)
+        with pytest.raises(QueueFull) as caught:
+            second.hold_tokens(4000)
+    assert caught.value.retry_after_s == 4
 
 
 def test_several_requests_share_a_submission_and_a_large_one_is_cut() -> None:
