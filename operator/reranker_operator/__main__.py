@@ -50,7 +50,7 @@ async def run(configuration: settings.Settings, port: int, stop: asyncio.Event) 
         kube = Kube(connection)
         stack.push_async_callback(kube.close)
         queue = WorkQueue(Reconciler(kube, configuration, metrics), metrics)
-        await stack.enter_async_context(_serving(application(Health(queue, watches), metrics, watches), port))
+        await stack.enter_async_context(_serving(application(Health([queue], watches), metrics, watches), port))
         await _wait_for_crd(kube, stop)
         if stop.is_set():
             return

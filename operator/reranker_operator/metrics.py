@@ -10,19 +10,21 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.reconciles = Counter(
             "reranker_operator_reconciles",
-            "Passes over a RerankerDeployment, by result.",
-            ["result"],
+            "Passes over a custom resource, by its kind and by result.",
+            ["kind", "result"],
             registry=self.registry,
         )
         self.reconcile_duration = Histogram(
             "reranker_operator_reconcile_duration_seconds",
-            "Time of one pass.",
+            "Time of one pass, by the kind of resource.",
+            ["kind"],
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
             registry=self.registry,
         )
         self.queue_depth = Gauge(
             "reranker_operator_queue_depth",
-            "RerankerDeployments that wait for a pass or are in one.",
+            "Custom resources that wait for a pass or are in one, by their kind.",
+            ["kind"],
             registry=self.registry,
         )
         self.writes = Counter(

@@ -5,7 +5,7 @@
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -22,8 +22,10 @@ HOPELESS_SECONDS = 600.0
 class Health:
     """What the probes ask for."""
 
-    def __init__(self, queue: WorkQueue, watches: Watches, clock: Callable[[], float] = time.monotonic) -> None:
-        self._queue = queue
+    def __init__(
+        self, queues: Sequence[WorkQueue], watches: Watches, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._queues = queues
         self._watches = watches
         self._clock = clock
         self._settled = False
@@ -33,8 +35,8 @@ class Health:
         """Why the operator isn't ready; empty when it is."""
         faults = self._watches.dead()
         if not faults and not self._settled:
-            if self._queue.pending:
-                return [f"{self._queue.pending} objects have not been looked at yet"]
+            if pending := sum(queue.pending for queue in self._queues):
+                return [f"{pending} objects have not been looked at yet"]
             self._settled = True
         if not faults:
             self._well = self._clock()
@@ -43,8 +45,9 @@ class Health:
     def dead(self) -> list[str]:
         """Why the process should be started anew; empty when it shouldn't."""
         faults = []
-        if self._queue.longest_pass_seconds > HUNG_PASS_SECONDS:
-            faults.append(f"a pass has been running for {self._queue.longest_pass_seconds:.0f} s")
+        longest = max((queue.longest_pass_seconds for queue in self._queues), default=0.0)
+        if longest > HUNG_PASS_SECONDS:
+            faults.append(f"a pass has been running for {longest:.0f} s")
         unready = self.unready()
         if unready and self._clock() - self._well > HOPELESS_SECONDS:
             faults += unready

@@ -12,9 +12,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from reranker_operator.metrics import Metrics
+from reranker_operator.names import KIND
 
 Key = tuple[str, str]
-"""Namespace and name of a RerankerDeployment."""
+"""Namespace and name of a custom resource; each kind has a queue of its own."""
+Reconcile = Callable[[Key], Awaitable[float | None]]
+"""One pass; the seconds after which the key is due again though nothing was seen to change, if it is."""
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 60.0
@@ -27,12 +30,14 @@ class WorkQueue:
 
     def __init__(
         self,
-        reconcile: Callable[[Key], Awaitable[None]],
+        reconcile: Reconcile,
         metrics: Metrics,
+        kind: str = KIND,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reconcile = reconcile
         self._metrics = metrics
+        self._kind = kind
         self._clock = clock
         self._ready: deque[Key] = deque()
         self._waiting: set[Key] = set()
@@ -51,7 +56,7 @@ class WorkQueue:
             self._waiting.add(key)
             self._ready.append(key)
             self._wake.release()
-        self._metrics.queue_depth.set(self.pending)
+        self._metrics.queue_depth.labels(kind=self._kind).set(self.pending)
 
     @property
     def pending(self) -> int:
@@ -77,20 +82,22 @@ class WorkQueue:
             if key in self._again:
                 self._again.discard(key)
                 self.add(key)
-            self._metrics.queue_depth.set(self.pending)
+            self._metrics.queue_depth.labels(kind=self._kind).set(self.pending)
 
     async def _pass(self, key: Key) -> None:
         started = self._clock()
         try:
-            await self._reconcile(key)
+            again_after = await self._reconcile(key)
         except Exception as error:  # noqa: BLE001 - whatever one object's pass raises, the others go on
             self._retry(key, error)
             result = "error"
         else:
             self._failures.pop(key, None)
+            if again_after is not None:
+                self._add_later(key, again_after)
             result = "success"
-        self._metrics.reconciles.labels(result=result).inc()
-        self._metrics.reconcile_duration.observe(self._clock() - started)
+        self._metrics.reconciles.labels(kind=self._kind, result=result).inc()
+        self._metrics.reconcile_duration.labels(kind=self._kind).observe(self._clock() - started)
 
     def _retry(self, key: Key, error: Exception) -> None:
         failures = self._failures.get(key, 0)
@@ -98,8 +105,11 @@ class WorkQueue:
         delay = min(FIRST_DELAY_SECONDS * 2**failures, LONGEST_DELAY_SECONDS)
         logger.warning("%s/%s: %s: %s; again in %.1f s", *key, type(error).__name__, error, delay)
         logger.debug("the pass that failed", exc_info=error)
+        self._add_later(key, delay)
+
+    def _add_later(self, key: Key, seconds: float) -> None:
         self._cancel_timer(key)
-        self._timers[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
+        self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
 
     def _cancel_timer(self, key: Key) -> None:
         timer = self._timers.pop(key, None)

@@ -29,7 +29,7 @@ class Scene:
         self.clock = Clock()
         self.queue = WorkQueue(_no_pass, Metrics())
         self.watches = Watches([PODS], self.clock)
-        self.health = Health(self.queue, self.watches, self.clock)
+        self.health = Health([self.queue], self.watches, self.clock)
 
 
 def test_ready_once_everything_is_watched_and_was_looked_at():
@@ -70,8 +70,8 @@ def test_hung_pass_ends_life():
             await asyncio.Event().wait()
 
         clock = Clock()
-        queue = WorkQueue(hang, Metrics(), clock)
-        health = Health(queue, Watches([]), clock)
+        queue = WorkQueue(hang, Metrics(), clock=clock)
+        health = Health([queue], Watches([]), clock)
         worker = asyncio.create_task(queue.work())
         queue.add(("shop", "products"))
         await asyncio.sleep(0)

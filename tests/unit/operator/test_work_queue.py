@@ -29,8 +29,9 @@ class Passes:
         self.gate = asyncio.Event()
         self.gate.set()
         self.failing = False
+        self.again_after: float | None = None
 
-    async def __call__(self, key: Key) -> None:
+    async def __call__(self, key: Key) -> float | None:
         self.count[key] += 1
         self.active[key] += 1
         self.most_active = max(self.most_active, self.active[key])
@@ -39,6 +40,7 @@ class Passes:
         self.active[key] -= 1
         if self.failing:
             raise RuntimeError("on purpose")
+        return self.again_after
 
 
 async def with_workers(play: Callable[[WorkQueue, Passes], object]) -> None:
@@ -116,6 +118,22 @@ def test_failing_key_is_tried_again_ever_later_and_at_once_when_it_is_added(monk
         seen = passes.count[A]
         await asyncio.sleep(0.3)
         assert passes.count[A] == seen, "a timer of before went off"
+
+    asyncio.run(with_workers(play))
+
+
+def test_key_that_asks_for_it_comes_again_by_itself():
+    async def play(queue: WorkQueue, passes: Passes) -> None:
+        passes.again_after = 0.01
+        queue.add(A)
+        await until(lambda: passes.count[A] >= 3)
+        passes.again_after = None
+        seen = passes.count[A]
+        await until(lambda: passes.count[A] > seen)
+        await until(lambda: queue.pending == 0)
+        seen = passes.count[A]
+        await asyncio.sleep(0.05)
+        assert passes.count[A] == seen
 
     asyncio.run(with_workers(play))
 
