@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 CHALLENGE = 'Bearer realm="reranker"'
 STAGES = ("queue", "tokenize", "engine")
+REFUSALS = frozenset({"overloaded_error", "unavailable_error"})
+"""Types of problems that a request meets before any work is done for it: another replica can take it."""
 
 
 class Exchange:
@@ -102,7 +104,7 @@ class Exchange:
         if problem is not None:
             self._service.metrics.rejected_requests.labels(problem.code).inc()
         self._service.metrics.request_duration.labels(
-            self.scope["path"], outcome(self._status), documents_label(self._state.get("documents"))
+            self.scope["path"], outcome(self._status, problem), documents_label(self._state.get("documents"))
         ).observe(seconds)
 
     def _route(self) -> str:
@@ -158,13 +160,17 @@ def milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 3)
 
 
-def outcome(status: int) -> str:
-    """A response's status as a label."""
+def outcome(status: int, problem: Problem | None) -> str:
+    """What became of a request, as a label.
+
+    Turned away unread is one thing, accepted and not answered another, though both may be a 503: alerts count the
+    latter as failures.
+    """
     if status < 400:
         return "ok"
     if status == CLIENT_CLOSED_REQUEST:
         return "disconnected"
-    if status in {429, 503}:
+    if problem is not None and problem.type in REFUSALS:
         return "refused"
     return "invalid" if status < 500 else "failed"
 
