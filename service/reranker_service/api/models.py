@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from reranker_service.api import examples
 from reranker_service.api.dialect import now
+from reranker_service.api.paths import AUTH_PATH
 from reranker_service.service import RerankService
 
 LIST = {"object": "list", "data": [examples.MODEL]}
@@ -15,7 +16,7 @@ NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "stri
 
 
 def create_router(service: RerankService) -> APIRouter:
-    """`/v1/models` and one model's description."""
+    """`/v1/models`, one model's description, and whether keys are needed."""
     router = APIRouter(tags=["description"])
     created = now()
 
@@ -37,6 +38,11 @@ def create_router(service: RerankService) -> APIRouter:
     async def models() -> JSONResponse:
         """A list with one entry, in OpenAI's form."""
         return JSONResponse({"object": "list", "data": [description()]})
+
+    @router.get(AUTH_PATH, summary="Whether an API key is needed", responses=examples.answer({"auth": True}))
+    async def auth() -> JSONResponse:
+        """Xinference's client asks this first, without a key, and sends its key only where the answer is true."""
+        return JSONResponse({"auth": service.settings.server.api_keys_file is not None})
 
     @router.get(
         "/v1/models/{name:path}", summary="A model's description", responses=examples.answer(examples.MODEL),

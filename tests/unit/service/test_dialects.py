@@ -1,6 +1,7 @@
 """Each dialect over the whole application with a scripted engine: what a body means and how it is answered."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -353,6 +354,16 @@ async def test_models_are_listed_and_described_whatever_the_name(run_app: RunApp
     assert listed["id"] == app.service.settings.model_name
     assert described == listed
     assert described["model_type"] == "rerank"
+
+
+async def test_xinferences_client_is_told_without_a_key_whether_one_is_needed(run_app: RunApp, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("a-key\n")
+    async with run_app() as app:
+        assert (await app.client.get("/v1/cluster/auth")).json() == {"auth": False}
+    async with run_app(api_keys_file=str(keys)) as app:
+        assert (await app.client.get("/v1/cluster/auth")).json() == {"auth": True}
+        assert (await app.client.get("/v1/models")).status_code == 401
 
 
 async def test_the_work_of_every_dialect_is_measured_under_its_path(run_app: RunApp) -> None:
