@@ -33,14 +33,16 @@ class Suite:
 
 
 SUITES = (
-    Suite("unit", "pure cores and single parts", 400),
-    Suite("bench", "the benchmark's command line against a faulty server", 120),
-    Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 1020, ("hack/cluster/cluster", "build")),
-    Suite("chart", "the Helm chart rendered by the real helm", 100),
-    Suite("operator", "the operator against a real API server", 240),
-    Suite("service", "the service with the real vLLM on this CPU", 600),
-    Suite("cluster", "the local node itself, and that it leaves nothing behind", 160),
-    Suite("images", "the images, built without a Docker engine", 480, ("hack/images/build",)),
+    Suite("unit", "pure cores and single parts", 360),
+    Suite("bench", "the benchmark's command line against a faulty server", 150),
+    Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 900, ("hack/cluster/cluster", "build")),
+    Suite("chart", "the Helm chart rendered by the real helm", 60),
+    Suite("observability", "dashboards and alerts, asked of a real Prometheus", 150),
+    Suite("operator", "the operator against a real API server", 260),
+    Suite("service", "the service with the real vLLM on this CPU", 500),
+    Suite("clients", "every client library, as published, against the real service", 200),
+    Suite("cluster", "the local node itself, and that it leaves nothing behind", 120),
+    Suite("images", "the images, built without a Docker engine", 420, ("hack/images/build",)),
     Suite("e2e", "the whole product on the real node", 480),
 )
 
@@ -58,7 +60,7 @@ class Outcome:
         """The summary line: verdict, counts, time of budget."""
         verdict = "ok    " if self.ok else "FAILED"
         return (
-            f"{verdict} {self.suite.name:<9} {self.counts:<34} {self.seconds:6.0f} s of {self.suite.budget_s:4d} s"
+            f"{verdict} {self.suite.name:<13} {self.counts:<34} {self.seconds:6.0f} s of {self.suite.budget_s:4d} s"
             f"  {self.suite.what}"
         )
 
