@@ -8,6 +8,8 @@ from hack.observability.queries import or_zero, quantile, ratio
 
 RECONCILES = "reranker_operator_reconciles_total"
 DURATION = "reranker_operator_reconcile_duration_seconds"
+LONG = "10m"
+"""At rest there is a pass over each object every few minutes only (resyncSeconds)."""
 
 
 def build() -> dashboard.Dashboard:
@@ -56,9 +58,9 @@ def _passes() -> list[object]:
             "Time of a pass",
             "A pass reads and writes through the API server: slow ones mostly mean that it is slow.",
             [
-                Query(quantile(0.5, DURATION, ""), "p50"),
-                Query(quantile(0.95, DURATION, ""), "p95"),
-                Query(quantile(0.99, DURATION, ""), "p99"),
+                Query(quantile(0.5, DURATION, "", window=LONG), "p50"),
+                Query(quantile(0.95, DURATION, "", window=LONG), "p95"),
+                Query(quantile(0.99, DURATION, "", window=LONG), "p99"),
             ],
             unit="s",
         ),

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard
 
 from hack.observability.boards import FLEET, board, chooser, section
-from hack.observability.panels import BAD_FROM_ONE, GOOD_AT_ONE, Query, lines, number, rows, states
+from hack.observability.panels import BAD_FROM_ONE, Query, lines, number, rows, states
 from hack.observability.queries import CHOSEN_OBJECTS, or_zero
 
 OBJECT = "namespace, name"
@@ -164,13 +164,5 @@ def _traffic() -> list[object]:
             "Queued documents per pod",
             "What the autoscaler looks at: its target is set by spec.autoscaling.targetQueuedDocuments.",
             [Query(f"avg by ({by}) (reranker_queued_documents{{{SERVED}}})", RERANKER_NAME)],
-        ),
-        number(
-            "Engines up",
-            "The part of all pods whose engine is loaded and gets on.",
-            f"avg (reranker_engine_up{{{SERVED}}})",
-            unit="percentunit",
-            decimals=0,
-            steps=GOOD_AT_ONE,
         ),
     ]

@@ -4,7 +4,6 @@ from grafana_foundation_sdk.builders import dashboard
 
 from hack.observability.boards import LATENCY, board, chooser, section
 from hack.observability.panels import (
-    BAD_FROM_ONE,
     GOOD_AT_ONE,
     Query,
     heat,
@@ -270,11 +269,5 @@ def _refusals() -> list[object]:
             [Query(or_zero(rate("reranker_rejected_requests_total", CHOSEN, by="reason"), "reason"), "{{reason}}")],
             unit="reqps",
             stacked=True,
-        ),
-        number(
-            "Engines down",
-            "Pods whose engine is not loaded, or doesn't get on.",
-            or_zero(f"count (reranker_engine_up{{{CHOSEN}}} == 0)"),
-            steps=BAD_FROM_ONE,
         ),
     ]
