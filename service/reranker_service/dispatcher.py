@@ -19,13 +19,13 @@ from reranker_service.work_queue import Job, Part, Submission, WorkQueue, cost
 
 log = logging.getLogger(__name__)
 
-# How long before a submission's expected end the next one is chosen. Choosing later lets a request that comes in
-# meanwhile into it; choosing too late lets the device wait. Laying a submission out takes a millisecond or two.
-LEAD_S = 0.003
+# How long before a submission's expected end the next one is chosen: this, and as long as it usually takes to begin
+# one. Choosing later lets a request that comes in meanwhile into it; choosing too late lets the device wait.
+LEAD_S = 0.002
 SMOOTHING = 0.2
 # How soon a thread that wants the interpreter gets it from one that computes. The default of 5 ms is as long as a
 # small request takes, and the engine's thread needs the interpreter each time that its device has finished.
-SWITCH_INTERVAL_S = 0.0001
+SWITCH_INTERVAL_S = 0.0005
 
 Outcome = LogOdds | EngineError
 
@@ -69,6 +69,7 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pace = 0.0
+        self._begin_s = 0.0
         self._free_at = 0.0
 
     def start(self, load: Callable[[], None], *, on_loaded: Callable[[BaseException | None], None]) -> None:
@@ -179,13 +180,14 @@ class Dispatcher:
 
     def _await_turn(self, running: Running) -> None:
         """Leave open what comes next for as long as the device has enough to do."""
-        spare = running.begun_at + self._pace * running.cost - LEAD_S - time.monotonic()
+        lead = LEAD_S + self._begin_s
+        spare = running.begun_at + self._pace * running.cost - lead - time.monotonic()
         if spare > 0:
             time.sleep(spare)
 
     def _begin(self, submission: Submission) -> Running:
         self._progress.begin()
-        begun_at = max(time.monotonic(), self._free_at)
+        started = time.monotonic()
         prompts = submission.prompts
         try:
             collect = self._engine.submit(prompts)
@@ -195,7 +197,8 @@ class Dispatcher:
             def collect() -> Answers:
                 raise failure
 
-        return Running(submission, collect, sum(map(cost, prompts)), begun_at)
+        self._begin_s += (time.monotonic() - started - self._begin_s) * SMOOTHING
+        return Running(submission, collect, sum(map(cost, prompts)), max(started, self._free_at))
 
     def _finish(self, running: Running) -> None:
         began = max(running.begun_at, self._free_at)

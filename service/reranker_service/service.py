@@ -28,7 +28,7 @@ from reranker_service.work_queue import Job
 log = logging.getLogger(__name__)
 
 # Documents that are tokenised before the engine may begin with them, where it can work on while the next are tokenised.
-FIRST_DOCUMENTS = 256
+FIRST_DOCUMENTS = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ Places = NDArray[np.int64]
 # What a request that has had a turn before keeps of a submission, while younger ones go first. So a small request
 # behind a large one waits for one submission, and a large one among many small ones still gets on.
 RESERVED_SHARE = 4
+# Of what several requests have waiting, a submission takes half, unless that is less than so many ids: while the other
+# half is computed, the first one's requests are answered and their clients ask anew. All at once would leave nothing to
+# do meanwhile. Requests of fewer ids than this are not cut for it.
+WORTH_HALVING = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,12 @@ class Job:
     def waiting(self) -> int:
         """Prompts that are there and not taken yet."""
         return self._added - self._taken
+
+    @property
+    def waiting_cost(self) -> int:
+        """About how many ids those have."""
+        taken = int(self._chunks[0].prompts.ends[self._start]) if self._chunks else 0
+        return sum(cost(piece.prompts) for piece in self._chunks) - taken
 
     @property
     def begun(self) -> bool:
@@ -204,6 +214,10 @@ class WorkQueue:
         turns = sorted(waiting, key=lambda job: job.begun)
         parts = {job: Part(job) for job in turns}
         documents, tokens = capacity.batch_documents, capacity.batch_tokens
+        kept_back = 0
+        if tokens is not None and len(waiting) > 1:
+            half = sum(job.waiting_cost for job in waiting) // 2
+            kept_back = max(0, tokens - max(half, WORTH_HALVING))
 
         def give(job: Job, documents_at_most: int, tokens_at_most: int | None) -> None:
             nonlocal documents, tokens
@@ -217,5 +231,8 @@ class WorkQueue:
         if waiting[0].begun and len(waiting) > 1:
             give(waiting[0], -(-documents // RESERVED_SHARE), None if tokens is None else tokens // RESERVED_SHARE)
         for job in turns:
-            give(job, documents, tokens)
+            if tokens is None:
+                give(job, documents, None)
+            elif tokens > kept_back:
+                give(job, documents, tokens if job.waiting_cost <= WORTH_HALVING else tokens - kept_back)
         return [part for part in parts.values() if part.pieces]

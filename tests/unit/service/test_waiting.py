@@ -249,3 +249,20 @@ def test_an_honest_step_longer_than_the_limit_is_allowed_for() -> None:
     assert progress.stalled_s() is None
     clock.now += 0.2
     assert progress.stalled_s() is not None
+
+
+def test_of_many_waiting_requests_half_go_first() -> None:
+    queue = WorkQueue()
+    for number in range(8):
+        one = Job(100, sort=False)
+        one.add(Prompts.from_lists([[number] * 50 + [place] * 28 for place in range(100)]))
+        queue.put(one)
+    capacity = Capacity(max_prompt_tokens=160, batch_documents=4096, batch_tokens=32768)
+    first = queue.take(capacity)
+    assert first is not None
+    assert [part.documents for part in first.parts] == [100] * 4  # whole ones
+    alone = WorkQueue()
+    one = Job(1000, sort=False)
+    one.add(Prompts.from_lists([[1] * 50 + [place] * 28 for place in range(1000)]))
+    alone.put(one)
+    assert len(lists(alone.take(capacity))) == 1000

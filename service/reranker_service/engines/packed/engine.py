@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,7 +246,7 @@ def _load_gpu(
 
     def submit(batch: Sequence[Prompts], on_step: Callable[[], None]) -> Wait:
         results: list[tuple[Part, torch.Tensor]] = []
-        begun, done = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True, blocking=True)
+        begun, done = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         begun.record()
         for part in iterate(batch, tokens):
             _check_ids(part, vocabulary)
@@ -253,7 +254,6 @@ def _load_gpu(
         done.record()
 
         def wait() -> tuple[Floats, float]:
-            # Blocking: it leaves the processor to the threads that tokenise what comes next.
             done.synchronize()
             on_step()
             return stack_scores(results, sum(map(len, batch))), begun.elapsed_time(done) / 1000
@@ -263,7 +263,10 @@ def _load_gpu(
     log.info("packed engine on %s in %s: parts of up to %d tokens", torch.cuda.get_device_name(), name, tokens)
     submit([Prompts.from_lists([[0, 1, 2]] * min(tokens // 3, DOCUMENTS))], on_step)()
     if not settings.enforce_eager:
-        for size in graph_sizes(min(choices.graph_tokens, tokens)):
+        started = time.monotonic()
+        sizes = graph_sizes(min(choices.graph_tokens, tokens))
+        for size in sizes:
             model.capture(size)
             on_step()
+        log.info("captured %d graphs in %.1f s", len(sizes), time.monotonic() - started)
     return _Loaded(submit, tokens, overlaps=True)

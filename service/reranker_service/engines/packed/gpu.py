@@ -18,10 +18,8 @@ from reranker_service.engines.packed.plan import TILE_FIELDS, Part, last_tiles, 
 from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
 from reranker_service.scoring.prompt_arrays import Ints
 
-# Graphs are captured for multiples of this many tokens, above LARGE of that many; a part is padded to the next.
-GRAPH_STEP = 256
-LARGE = 8192
-LARGE_STEP = 512
+# Graphs are captured for multiples of so many tokens up to so many; a part is padded to the next.
+GRAPH_STEPS = ((4096, 128), (8192, 256), (1 << 30, 512))
 # Room in a graph for documents (one for so many tokens) and for tiles that are not full.
 TOKENS_PER_DOCUMENT = 8
 SPARE_TILES = 32
@@ -247,8 +245,12 @@ def token_bytes(config: ModelConfig, itemsize: int) -> int:
 
 def graph_sizes(tokens: int) -> list[int]:
     """The sizes that graphs are captured for, up to `tokens`, the largest first: it needs the most memory."""
-    small = range(GRAPH_STEP, min(tokens, LARGE) + 1, GRAPH_STEP)
-    return [*small, *range(LARGE + LARGE_STEP, tokens + 1, LARGE_STEP)][::-1]
+    sizes: list[int] = []
+    size = 1
+    while (size := _bucket(size)) <= tokens:
+        sizes.append(size)
+        size += 1
+    return sizes[::-1]
 
 
 def _widths(config: ModelConfig) -> dict[str, int]:
@@ -264,7 +266,7 @@ def _widths(config: ModelConfig) -> dict[str, int]:
 
 
 def _bucket(tokens: int) -> int:
-    step = GRAPH_STEP if tokens <= LARGE else LARGE_STEP
+    step = next(step for most, step in GRAPH_STEPS if tokens <= most)
     return -(-tokens // step) * step
 
 
