@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from reranker_bench import __version__
-from reranker_bench.commands import compare, matrix, patch_config, report, run, titles
+from reranker_bench.commands import compare, evaluate, matrix, overhead, patch_config, report, run, smoke, titles
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (run, matrix, compare, report, patch_config, titles):
+    for module in (run, matrix, compare, report, smoke, evaluate, patch_config, titles, overhead):
         module.add(commands)
     return top
 

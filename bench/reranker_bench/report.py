@@ -13,7 +13,21 @@ from reranker_bench.pace import Pace
 from reranker_bench.results import Cell, Results
 
 DETAIL_COLUMNS = ("n", "samples", "lost", "mean ms", "stdev", "p50", "p95", "p99", "min", "max", "requests/s")
-TEXT_COLUMNS = {"tag", "run", "verdict", "backend", "instruction_format", "status", "error", ""}
+TEXT_COLUMNS = {
+    "dialect",
+    "path",
+    "answer",
+    "target",
+    "figure",
+    "tag",
+    "run",
+    "verdict",
+    "backend",
+    "instruction_format",
+    "status",
+    "error",
+    "",
+}
 LATE_MS = 5.0
 """From this delay on the table says that the open loop's requests did not start when they were due."""
 

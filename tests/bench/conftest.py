@@ -196,6 +196,7 @@ FAULTS: dict[str, Callable[[Handler, Any], None]] = {
     "status": lambda handler, _: handler.reply(b'{"error": {"message": "the queue is full"}}', 429),
     "reset": lambda handler, _: handler.reset(),
     "truncate": lambda handler, results: handler.truncate(results),
+    "gone": lambda handler, _: handler.reply(b'{"detail": "Not Found"}', 404),
     "chunks": lambda handler, results: handler.reply_in_chunks(results, whole=True),
     "cut chunks": lambda handler, results: handler.reply_in_chunks(results, whole=False),
     "close": lambda handler, results: handler.reply_and_close(results),
