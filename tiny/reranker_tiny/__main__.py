@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
             assemble(options.output, weights_folder=options.weights, tokenizer=options.tokenizer)
             print(f"{options.output}: complete checkpoint")
             return 0
+        if options.command == "golden":
+            return _golden(options)
         return _evaluate(options)
     except (TokenizerError, ValueError, OSError) as error:
         print(f"reranker_tiny: {error}", file=sys.stderr)
@@ -45,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--threads", type=int, default=1)
     folder = commands.add_parser("assemble", help="write a complete Hugging Face checkpoint folder")
     folder.add_argument("--output", type=Path, required=True)
-    for command in (train, evaluate, folder):
+    golden = commands.add_parser("golden", help="choose the golden set anew, for weights that have changed")
+    golden.add_argument("--threads", type=int, default=1)
+    for command in (train, evaluate, folder, golden):
         command.add_argument("--weights", type=Path, default=model.WEIGHTS_FOLDER, help="folder of the shipped weights")
         command.add_argument("--tokenizer", type=Path, default=None, help="a Qwen3 tokenizer.json, instead of fetching")
     # `--evaluate` alone means the command with its defaults; without any command the help is more use than an error.
@@ -68,6 +72,19 @@ def _train(options: argparse.Namespace) -> int:
     seconds, cpu_seconds = time.monotonic() - started, time.process_time() - started_cpu
     train.save(network, train.metadata(seed, steps, seconds, cpu_seconds), options.weights)
     print(f"{options.weights}: written after {seconds:.0f} s ({cpu_seconds:.0f} s of processor time)")
+    return 0
+
+
+def _golden(options: argparse.Namespace) -> int:
+    import torch  # noqa: PLC0415
+
+    from reranker_tiny import evaluate, golden  # noqa: PLC0415
+
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory(prefix="tiny-reranker-") as folder:
+        assemble(Path(folder), weights_folder=options.weights, tokenizer=options.tokenizer)
+        path = golden.write(evaluate.Scorer(Path(folder)), options.weights)
+    print(f"{path}: written")
     return 0
 
 

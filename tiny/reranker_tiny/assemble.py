@@ -52,6 +52,9 @@ def assemble(output: Path, *, weights_folder: Path = model.WEIGHTS_FOLDER, token
     _write(output / "tokenizer.json", tokenizer_json)
     _write(output / "tokenizer_config.json", _json(TOKENIZER_CONFIG))
     _write(output / "generation_config.json", _json(GENERATION_CONFIG))
+    golden = weights_folder / model.GOLDEN_NAME
+    if golden.is_file():  # weights that have just been trained have none yet
+        _write(output / model.GOLDEN_NAME, golden.read_bytes())
     with tempfile.TemporaryDirectory(dir=output, prefix=".partial-") as partial:
         file = Path(partial) / WEIGHTS_NAME
         save_file(model.full_weights(shipped), file, metadata={"format": "pt"})

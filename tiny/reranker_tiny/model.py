@@ -37,6 +37,8 @@ ROW_IDS_KEY = "embedding.ids"
 ROWS_KEY = "embedding.rows"
 TRAINING_KEY = "training"
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+# The golden set, beside the shipped weights and beside config.json in a checkpoint folder.
+GOLDEN_NAME = "golden.json"
 LAYERS_FILE = "layers.safetensors"
 ROWS_FILE = "embedding.safetensors"
 
