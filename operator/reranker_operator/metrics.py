@@ -2,12 +2,15 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from reranker_operator.object_metrics import ObjectMetrics
+
 
 class Metrics:
     """All of them."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.objects = ObjectMetrics(self.registry)
         self.reconciles = Counter(
             "reranker_operator_reconciles",
             "Passes over a custom resource, by its kind and by result.",
