@@ -29,7 +29,10 @@ class Service:
         self.log = folder / "service.log"
         block = {"model_name": str(model), "max_model_len": 160, **changes.pop("block", {})}
         server = {"host": "127.0.0.1", "port": self.port, **changes.pop("server", {})}
-        config = {"services": {"rerank": {"backend": backend, "backends": {backend: block}, "server": server}}}
+        self.termination_log = folder / "termination-log"
+        server.setdefault("termination_log", str(self.termination_log))
+        rerank = {"backend": backend, "backends": {backend: block}, "server": server}
+        config = {"services": {"rerank": rerank | {"score_check": changes.pop("score_check", {})}}}
         path = folder / "config.yaml"
         path.write_text(yaml.safe_dump(config, allow_unicode=True))
         self.started = time.monotonic()
@@ -46,10 +49,14 @@ class Service:
 
     def wait(self, path: str) -> float:
         """Seconds from the start until `path` answers 200."""
+        return self.wait_for(lambda: self.get(path).status_code == 200)
+
+    def wait_for(self, condition: Callable[[], bool]) -> float:
+        """Seconds from the start until something holds of the running process."""
         while time.monotonic() - self.started < START_TIMEOUT_S:
             assert self.process.poll() is None, self.log.read_text()
             try:
-                if self.get(path).status_code == 200:
+                if condition():
                     return time.monotonic() - self.started
             except httpx.TransportError:
                 pass

@@ -47,6 +47,25 @@ def test_health_shows_what_was_configured(service: Service) -> None:
     assert body["engine_version"].startswith("vllm 0.")
 
 
+def test_the_scores_were_proved_before_the_first_request(service: Service) -> None:
+    check = service.get("/health").json()["score_check"]
+    assert (check["mode"], check["status"], check["reason"]) == ("enforce", "passed", None)
+    assert (check["golden_set"]["name"], check["golden_set"]["violations"]) == ("tiny-reranker", 0)
+    assert check["golden_set"]["pairs"] >= 40
+    assert metric(service, "reranker_score_check_passed") == 1
+
+
+def test_vllms_own_metrics_stand_beside_ours(service: Service) -> None:
+    before = metric(service, "vllm:prefix_cache_hits_total")
+    service.post(query=QUERY, documents=documents(50, seed=7))
+    text = service.get("/metrics").text
+    assert "vllm:num_requests_running{" in text
+    assert "vllm:prefix_cache_queries_total{" in text
+    assert "_created" not in text
+    # The head that the documents share is computed once.
+    assert metric(service, "vllm:prefix_cache_hits_total") > before
+
+
 def test_documents_come_back_ranked(service: Service) -> None:
     texts = documents(30)
     body = service.post(query=QUERY, documents=texts, return_documents=True, top_n=12).json()
