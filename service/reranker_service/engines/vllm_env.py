@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+TOKENIZER_THREADS = 8
+SPARE_CPUS = 2
 CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -66,16 +68,18 @@ def _defaults(*, cpu: bool, local_model: bool, eager: bool, environ: Mapping[str
         # A child process of an engine that has threads must not be a fork of them.
         "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     }
+    threads = usable_cpus()
+    # For the tokenizer. Its threads wait for the slowest of them, so that one which must share its processor with the
+    # engine's or the event loop's thread holds up all; and more than these gain little.
+    values["RAYON_NUM_THREADS"] = str(min(TOKENIZER_THREADS, threads - SPARE_CPUS if threads > 4 else threads))
     if local_model:
         values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     if cpu:
-        threads = str(usable_cpus())
         values |= {
             "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the default is a share of the whole machine's memory
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # the default pins threads to cores that other pods use too
             "OMP_WAIT_POLICY": "PASSIVE",
-            "OMP_NUM_THREADS": threads,
-            "RAYON_NUM_THREADS": threads,
+            "OMP_NUM_THREADS": str(threads),
             # One process: a second one costs 1.2 GB and computes no faster.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         }

@@ -221,6 +221,7 @@ def _load_gpu(
     import torch  # noqa: PLC0415
 
     from reranker_service.engines.packed.choices import choose  # noqa: PLC0415
+    from reranker_service.engines.packed.compiling import start_compiling  # noqa: PLC0415
     from reranker_service.engines.packed.gpu import GpuModel, graph_sizes, stack_scores, token_bytes  # noqa: PLC0415
     from reranker_service.engines.packed.weights import load_weights  # noqa: PLC0415
 
@@ -230,7 +231,10 @@ def _load_gpu(
         name = "float16"
     dtype = getattr(torch, name)
     choices = choose(capability, name, config.group)
+    compiled = start_compiling(config, choices, dtype)
     weights = load_weights(folder, config, yes_id=ids[0], no_id=ids[1], device="cuda", dtype=dtype)
+    on_step()
+    compiled()
     on_step()
     total = torch.cuda.get_device_properties(0).total_memory
     free = int(total * settings.gpu_memory_utilization) - torch.cuda.memory_allocated() - RESERVED_BYTES
@@ -246,7 +250,7 @@ def _load_gpu(
 
     def submit(batch: Sequence[Prompts], on_step: Callable[[], None]) -> Wait:
         results: list[tuple[Part, torch.Tensor]] = []
-        begun, done = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begun, done = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True, blocking=True)
         begun.record()
         for part in iterate(batch, tokens):
             _check_ids(part, vocabulary)
@@ -254,6 +258,7 @@ def _load_gpu(
         done.record()
 
         def wait() -> tuple[Floats, float]:
+            # Blocking: it leaves the processor to the threads that tokenise what comes next.
             done.synchronize()
             on_step()
             return stack_scores(results, sum(map(len, batch))), begun.elapsed_time(done) / 1000

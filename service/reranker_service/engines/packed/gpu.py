@@ -19,7 +19,7 @@ from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
 from reranker_service.scoring.prompt_arrays import Ints
 
 # Graphs are captured for multiples of so many tokens up to so many; a part is padded to the next.
-GRAPH_STEPS = ((4096, 128), (8192, 256), (1 << 30, 512))
+GRAPH_STEPS = ((4096, 128), (8192, 256), (1 << 30, 1024))
 # Room in a graph for documents (one for so many tokens) and for tiles that are not full.
 TOKENS_PER_DOCUMENT = 8
 SPARE_TILES = 32

@@ -1,0 +1,50 @@
+"""vLLM's `LLM.generate` in process on the ids of the service's prompts: what `qwen3_vllm` is measured against.
+
+Usage: python3 -m hack.gpu.generate [FILE]. With FILE it measures once that exists, so that it can load beside others.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import vllm
+
+from hack.gpu.clients import QUERY, Titles
+from hack.gpu.servers import COUNTS, FORMS, INSTRUCTION, REPEAT, WARM, say
+from reranker_service.scoring.prompts import PromptBuilder
+from reranker_service.scoring.tokenizer import PromptTokenizer
+
+FOLDER = Path("/tmp/packed-checkpoint")  # noqa: S108 - on a machine of our own
+
+
+def main(go: Path | None) -> None:
+    tokenizer = PromptTokenizer(FOLDER / "tokenizer.json")
+    engine = vllm.LLM(
+        model=str(FOLDER), max_model_len=160, enable_prefix_caching=True, gpu_memory_utilization=0.2,
+        max_num_batched_tokens=8192, disable_log_stats=True, skip_tokenizer_init=True, runner="generate",
+        kv_cache_memory_bytes=6 << 30,
+    )  # fmt: skip
+    params = vllm.SamplingParams(
+        temperature=0.0, max_tokens=1, detokenize=False, logprob_token_ids=[tokenizer.yes_id, tokenizer.no_id]
+    )
+    say("LLM.generate loaded")
+    while go is not None and not go.exists():
+        time.sleep(0.2)
+    titles = Titles()
+    titles.place = 100_000
+    for form in FORMS:
+        build = PromptBuilder(tokenizer, instruction_format=form, instruction=INSTRUCTION, max_tokens=159).build
+        for count in COUNTS:
+            times = []
+            for _ in range(WARM + REPEAT):
+                prompts = [{"prompt_token_ids": each.token_ids} for each in build(QUERY, titles.take(count))]
+                begin = time.perf_counter()
+                engine.generate(prompts, sampling_params=params, use_tqdm=False)
+                times.append((time.perf_counter() - begin) * 1000)
+            say(f"LLM.generate {form:>8} n={count:4}: median {np.median(times[WARM:]):8.2f} ms "
+                f"(min {min(times[WARM:]):.2f}, max {max(times[WARM:]):.2f})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
