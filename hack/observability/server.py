@@ -6,7 +6,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,14 +20,13 @@ class QueryError(Exception):
     """Prometheus refuses an expression; the message is its own."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """A process to scrape, with the labels that its PodMonitor would give it."""
-
-    address: str
-    """Host and port."""
-    labels: dict[str, str]
-    honor_labels: bool = False
+def scrape(address: str, labels: dict[str, str], *, honor_labels: bool = False) -> dict[str, Any]:
+    """The scrape configuration of one process, with the labels that its PodMonitor would give it."""
+    return {
+        "job_name": address,
+        "honor_labels": honor_labels,
+        "static_configs": [{"targets": [address], "labels": labels}],
+    }
 
 
 class Client:
@@ -77,21 +75,14 @@ class Client:
 class Prometheus:
     """The process. Leave its `with` block to end it."""
 
-    def __init__(self, folder: Path, port: int, targets: list[Target], rules: Path | None) -> None:
+    def __init__(self, folder: Path, port: int, scrape_configs: list[dict[str, Any]], rules: Path | None) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.client = Client(self.url)
         self.log = folder / "prometheus.log"
         config = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "2s"},
             "rule_files": [str(rules)] if rules else [],
-            "scrape_configs": [
-                {
-                    "job_name": f"target-{number}",
-                    "honor_labels": target.honor_labels,
-                    "static_configs": [{"targets": [target.address], "labels": target.labels}],
-                }
-                for number, target in enumerate(targets)
-            ],
+            "scrape_configs": scrape_configs,
         }
         file = folder / "prometheus.yaml"
         file.write_text(yaml.safe_dump(config))
