@@ -63,7 +63,7 @@ def details(run: Results) -> list[list[str]]:
             *(_ms(value) for value in (cell.mean_ms, cell.stdev_ms, cell.p50_ms, cell.p95_ms, cell.p99_ms)),
             _ms(min(cell.values_ms, default=None)),
             _ms(max(cell.values_ms, default=None)),
-            _ms(cell.requests_per_s),
+            "-" if cell.requests_per_s is None else f"{cell.requests_per_s:.2f}",
         ]
         for cell in run.cells
     ]

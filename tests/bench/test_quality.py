@@ -165,7 +165,7 @@ def test_a_query_that_fails_is_named_and_left_out_for_all(serve: Any, script: An
     ],
 )
 def test_judgements_that_cannot_be_used_are_refused_by_file_and_line(
-    serve: Any, script: Any, trec: tuple[str, ...], tmp_path: Path, name: str, content: str, complaint: str
+    serve: Any, script: Any, trec: tuple[str, ...], tmp_path: Path, *, name: str, content: str, complaint: str
 ) -> None:
     (tmp_path / name).write_text(content)
     if name == "qrels":
