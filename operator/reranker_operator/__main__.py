@@ -6,6 +6,7 @@ refuses, a lost configuration) ends it with status 1, and it starts again from w
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -19,10 +20,11 @@ from yarl import URL
 
 from reranker_operator import handlers, settings
 from reranker_operator.connection import Connection, CredentialsError
-from reranker_operator.kinds import RERANKER_DEPLOYMENT, WATCHED
+from reranker_operator.kinds import RERANKER_BENCHMARK, RERANKER_DEPLOYMENT, RESOURCES, WATCHED, Kind
 from reranker_operator.kube import ApiError, Kube
 from reranker_operator.metrics import Metrics
 from reranker_operator.reconcile import Reconciler
+from reranker_operator.reconcile_benchmark import BenchmarkReconciler
 from reranker_operator.watches import Watches
 from reranker_operator.web import Health, application
 from reranker_operator.work_queue import WorkQueue
@@ -50,17 +52,22 @@ async def run(configuration: settings.Settings, port: int, stop: asyncio.Event) 
         kube = Kube(connection)
         stack.push_async_callback(kube.close)
         queue = WorkQueue(Reconciler(kube, configuration, metrics), metrics)
-        await stack.enter_async_context(_serving(application(Health([queue], watches), metrics, watches), port))
-        await _wait_for_crd(kube, stop)
+        benchmarks = WorkQueue(BenchmarkReconciler(kube, configuration, metrics), metrics, RERANKER_BENCHMARK.kind)
+        queues = {RERANKER_DEPLOYMENT: queue, RERANKER_BENCHMARK: benchmarks}
+        health = Health([*queues.values()], watches)
+        await stack.enter_async_context(_serving(application(health, metrics, watches), port))
+        for kind in RESOURCES:
+            await _wait_for_crd(kube, kind, stop)
         if stop.is_set():
             return
         logger.info("serving %s of %s", ", ".join(configuration.namespaces) or "all namespaces", connection.server)
         async with asyncio.TaskGroup() as group:  # a part that fails ends them all
             # All begin before Kopf does: at its end it waits for, then cancels, whatever began later.
             parts = [group.create_task(queue.work()) for _ in range(WORKERS)]
-            parts.append(group.create_task(_resync(kube, queue, scopes, configuration.resync_seconds)))
+            parts.append(group.create_task(benchmarks.work()))
+            parts.append(group.create_task(_resync(kube, queues, scopes, configuration.resync_seconds)))
             await kopf.operator(
-                registry=handlers.registry(queue.add, connection, watches),
+                registry=handlers.registry(queue.add, benchmarks.add, connection, watches),
                 settings=handlers.settings(),
                 clusterwide=not configuration.namespaces,
                 namespaces=list(configuration.namespaces),
@@ -69,14 +76,14 @@ async def run(configuration: settings.Settings, port: int, stop: asyncio.Event) 
                 part.cancel()
 
 
-async def _wait_for_crd(kube: Kube, stop: asyncio.Event) -> None:
+async def _wait_for_crd(kube: Kube, kind: Kind, stop: asyncio.Event) -> None:
     """Wait until the CRD is installed: Kopf looks for it once, at its start."""
     told = False
     while not stop.is_set():
         try:
-            if await kube.is_served(RERANKER_DEPLOYMENT):
+            if await kube.is_served(kind):
                 return
-            reason = f"the API server does not serve {RERANKER_DEPLOYMENT.plural}; is the CRD installed?"
+            reason = f"the API server does not serve {kind.plural}; is the CRD installed?"
         except ApiError as error:
             reason = str(error)
         logger.log(logging.DEBUG if told else logging.WARNING, "waiting: %s", reason)
@@ -85,13 +92,13 @@ async def _wait_for_crd(kube: Kube, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), CRD_POLL_SECONDS)
 
 
-async def _resync(kube: Kube, queue: WorkQueue, scopes: tuple[str | None, ...], seconds: float) -> None:
+async def _resync(kube: Kube, queues: dict[Kind, WorkQueue], scopes: tuple[str | None, ...], seconds: float) -> None:
     """Look at every object from time to time though nothing was seen to change: events can be missed."""
     while True:
         await asyncio.sleep(seconds)
-        for scope in scopes:
+        for scope, (kind, queue) in itertools.product(scopes, queues.items()):
             try:
-                found = await kube.list(RERANKER_DEPLOYMENT, scope)
+                found = await kube.list(kind, scope)
             except ApiError as error:
                 logger.warning("while listing for the resync: %s", error)
                 continue

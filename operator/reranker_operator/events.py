@@ -1,16 +1,35 @@
-"""Kubernetes Events about a RerankerDeployment, as `kubectl describe` shows them."""
+"""Kubernetes Events about a custom resource, as `kubectl describe` shows them."""
 
-from typing import Any
+from typing import Any, Protocol
 
-from reranker_operator.names import API_VERSION, FIELD_MANAGER, KIND
-from reranker_operator.status import Turn
+from reranker_operator.names import FIELD_MANAGER
 
 MESSAGE_LIMIT = 1024
 """Longer notes are refused by the API server."""
 
 
+class Turn(Protocol):
+    """What an Event tells of: mostly a condition that turned."""
+
+    @property
+    def type(self) -> str:
+        """What turned."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in one word."""
+
+    @property
+    def message(self) -> str:
+        """Why, for people."""
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether someone has to act."""
+
+
 def event(resource: dict[str, Any], turn: Turn, now: str) -> dict[str, Any]:
-    """The Event that tells of a condition's turn."""
+    """The Event that tells of a turn."""
     metadata = resource["metadata"]
     message = f"{turn.type}: {turn.message}"
     return {
@@ -18,8 +37,8 @@ def event(resource: dict[str, Any], turn: Turn, now: str) -> dict[str, Any]:
         "kind": "Event",
         "metadata": {"generateName": f"{metadata['name']}-", "namespace": metadata["namespace"]},
         "involvedObject": {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
+            "apiVersion": resource["apiVersion"],
+            "kind": resource["kind"],
             "name": metadata["name"],
             "namespace": metadata["namespace"],
             "uid": metadata["uid"],

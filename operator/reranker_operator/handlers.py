@@ -11,14 +11,16 @@ import kopf
 
 from reranker_operator import names, watches
 from reranker_operator.connection import Connection
-from reranker_operator.kinds import CHILDREN, POD, RERANKER_DEPLOYMENT, Kind
+from reranker_operator.kinds import CHILDREN, JOB, POD, RERANKER_BENCHMARK, RERANKER_DEPLOYMENT, Kind
 from reranker_operator.work_queue import Key
 
 Enqueue = Callable[[Key], None]
 
 
-def registry(enqueue: Enqueue, connection: Connection, monitor: watches.Watches) -> kopf.OperatorRegistry:
-    """The handlers of one operator."""
+def registry(
+    enqueue: Enqueue, enqueue_benchmark: Enqueue, connection: Connection, monitor: watches.Watches
+) -> kopf.OperatorRegistry:
+    """The handlers of one operator; each kind of resource has a queue."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -29,15 +31,25 @@ def registry(enqueue: Enqueue, connection: Connection, monitor: watches.Watches)
         )
 
     @kopf.on.event(*_selector(RERANKER_DEPLOYMENT), registry=handlers)
-    async def resource_changed(namespace: str, name: str, **_: Any) -> None:
+    async def resource_changed(namespace: str, name: str, body: Mapping[str, Any], **_: Any) -> None:
         enqueue((namespace, name))
+        if (benchmark := _owner(body, names.BENCHMARK_KIND)) is not None:
+            enqueue_benchmark((namespace, benchmark))
+
+    @kopf.on.event(*_selector(RERANKER_BENCHMARK), registry=handlers)
+    async def benchmark_changed(namespace: str, name: str, spec: Mapping[str, Any], **_: Any) -> None:
+        enqueue_benchmark((namespace, name))
+        enqueue((namespace, spec["deploymentRef"]["name"]))  # a scenario may be laid over it now, or no longer
 
     async def child_changed(namespace: str, labels: Mapping[str, str], body: Mapping[str, Any], **_: Any) -> None:
-        instance = _owner(body) or labels.get(names.INSTANCE_LABEL)
-        if instance is not None:
+        benchmark = _owner(body, names.BENCHMARK_KIND) or labels.get(names.BENCHMARK_LABEL)
+        if benchmark is not None:
+            enqueue_benchmark((namespace, benchmark))
+        instance = _owner(body, names.KIND) or labels.get(names.INSTANCE_LABEL)
+        if instance is not None and labels.get(names.COMPONENT_LABEL) != names.BENCHMARK_COMPONENT:
             enqueue((namespace, instance))
 
-    for kind in (*CHILDREN, POD):
+    for kind in (*CHILDREN, JOB, POD):
         kopf.on.event(*_selector(kind), registry=handlers, id=f"{kind.plural}_changed")(child_changed)
     return handlers
 
@@ -53,7 +65,7 @@ def settings() -> kopf.OperatorSettings:
     # Streams that die behind a load balancer without a word are opened anew: by the server, else by us.
     result.watching.server_timeout = watches.SERVER_TIMEOUT_SECONDS
     result.watching.client_timeout = watches.SERVER_TIMEOUT_SECONDS + 1
-    for kind in (*CHILDREN, POD):
+    for kind in (*CHILDREN, JOB, POD):
         result.watching.label_selectors[_selector(kind)] = names.MANAGED_SELECTOR
     return result
 
@@ -62,9 +74,9 @@ def _selector(kind: Kind) -> tuple[str, str, str]:
     return kind.group, kind.api_version.rpartition("/")[2], kind.plural
 
 
-def _owner(body: Mapping[str, Any]) -> str | None:
-    """The RerankerDeployment that owns an object. Pods belong to a ReplicaSet: of them the label tells."""
+def _owner(body: Mapping[str, Any], kind: str) -> str | None:
+    """The resource of this kind that owns an object. Pods belong to a ReplicaSet or Job: of them the label tells."""
     for reference in body["metadata"].get("ownerReferences", ()):
-        if reference["kind"] == names.KIND and reference["apiVersion"].startswith(f"{names.GROUP}/"):
+        if reference["kind"] == kind and reference["apiVersion"].startswith(f"{names.GROUP}/"):
             return str(reference["name"])
     return None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reranker_operator.names import API_VERSION, KIND, PLURAL
+from reranker_operator.names import API_VERSION, BENCHMARK_KIND, BENCHMARK_PLURAL, KIND, PLURAL
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,22 @@ class Kind:
 
 
 RERANKER_DEPLOYMENT = Kind(API_VERSION, KIND, PLURAL)
+RERANKER_BENCHMARK = Kind(API_VERSION, BENCHMARK_KIND, BENCHMARK_PLURAL)
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 SERVICE = Kind("v1", "Service", "services")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
+JOB = Kind("batch/v1", "Job", "jobs")
 EVENT = Kind("v1", "Event", "events")
 
 CHILDREN: tuple[Kind, ...] = (CONFIG_MAP, SERVICE, DEPLOYMENT)
 """The kinds of which a RerankerDeployment owns objects. One that isn't wanted any more is pruned, so a kind stays in
 this list as long as an older operator may have left some."""
 
-WATCHED: tuple[Kind, ...] = (RERANKER_DEPLOYMENT, *CHILDREN, POD)
+RESOURCES: tuple[Kind, ...] = (RERANKER_DEPLOYMENT, RERANKER_BENCHMARK)
+"""The operator's own API."""
+
+WATCHED: tuple[Kind, ...] = (*RESOURCES, *CHILDREN, JOB, POD)
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, EVENT)}
 

@@ -52,9 +52,9 @@ def is_ready(pod: Pod) -> bool:
     )
 
 
-def classify(pod: Pod) -> Failure | None:
-    """Why this pod doesn't serve, or None when it is just starting."""
-    return _scheduling_failure(pod) or _container_failure(pod)
+def classify(pod: Pod, container: str = CONTAINER) -> Failure | None:
+    """Why this pod's container doesn't run, or None when it is just starting."""
+    return _scheduling_failure(pod) or _container_failure(pod, container)
 
 
 def shortened(text: str) -> str:
@@ -74,9 +74,9 @@ def _scheduling_failure(pod: Pod) -> Failure | None:
     return None
 
 
-def _container_failure(pod: Pod) -> Failure | None:
+def _container_failure(pod: Pod, container: str) -> Failure | None:
     for status in _status(pod, "containerStatuses"):
-        if status["name"] != CONTAINER:
+        if status["name"] != container:
             continue
         waiting = status.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _IMAGE_REASONS:

@@ -30,11 +30,14 @@ WATCH = ("get", "list", "watch")
 OWN = ("create", "delete", "get", "list", "patch", "watch")
 
 RULES: tuple[Rule, ...] = (
-    Rule(("reranker.dev",), ("rerankerdeployments",), WATCH),
-    Rule(("reranker.dev",), ("rerankerdeployments/status",), ("patch",)),
+    # A benchmark makes temporary RerankerDeployments, and is deleted at the end of its time to live.
+    Rule(("reranker.dev",), ("rerankerdeployments",), OWN),
+    Rule(("reranker.dev",), ("rerankerbenchmarks",), ("delete", *WATCH)),
+    Rule(("reranker.dev",), ("rerankerdeployments/status", "rerankerbenchmarks/status"), ("patch",)),
     # Where OwnerReferencesPermissionEnforcement is on, blockOwnerDeletion in a child needs this.
-    Rule(("reranker.dev",), ("rerankerdeployments/finalizers",), ("update",)),
+    Rule(("reranker.dev",), ("rerankerdeployments/finalizers", "rerankerbenchmarks/finalizers"), ("update",)),
     Rule(("apps",), ("deployments",), OWN),
+    Rule(("batch",), ("jobs",), OWN),
     Rule(("",), ("configmaps", "services"), OWN),
     Rule(("",), ("pods",), WATCH),
     Rule(("",), ("events",), ("create",)),

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reranker_operator import names, reasons
+from reranker_operator.benchmark_overlay import overlaid, target_status
 from reranker_operator.events import event
-from reranker_operator.kinds import CHILDREN, DEPLOYMENT, POD, RERANKER_DEPLOYMENT, kind_of
+from reranker_operator.kinds import CHILDREN, DEPLOYMENT, POD, RERANKER_BENCHMARK, RERANKER_DEPLOYMENT, kind_of
 from reranker_operator.kube import ApiError, Kube, NamespaceEndsError, NotFoundError, RefusedError
 from reranker_operator.metrics import Metrics
 from reranker_operator.plan import Identity, Object, Plan, conflict, identity, is_owned, make_plan
@@ -64,6 +65,7 @@ class Reconciler:
         if resource is None or "deletionTimestamp" in resource["metadata"]:
             # Owner references make the garbage collector remove the children.
             self._applied.pop(key, None)
+            self._metrics.objects.forget(namespace, name)
             return
         try:
             await self._look_at(key, resource)
@@ -72,8 +74,9 @@ class Reconciler:
             logger.debug("%s/%s: %s", namespace, name, error)
 
     async def _look_at(self, key: Key, resource: Object) -> None:
+        benchmarks = await self._kube.list(RERANKER_BENCHMARK, resource["metadata"]["namespace"])
         children = await self._read(resource)
-        plan = make_plan(resource, list(children.owned.values()), self._settings)
+        plan = make_plan(overlaid(resource, benchmarks), list(children.owned.values()), self._settings)
         plan = await self._without_conflicts(plan, resource, children)
         verdict, applied = await self._carry_out(key, plan, children)
         seen = Observation(
@@ -83,7 +86,9 @@ class Reconciler:
             pods=children.pods,
             now=self._now(),
         )
-        await self._report(resource, compute_status(seen))
+        status = {**compute_status(seen), **target_status(resource, benchmarks)}
+        self._metrics.objects.observe(resource, status)
+        await self._report(resource, status)
 
     async def _read(self, resource: Object) -> Children:
         namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]

@@ -52,12 +52,14 @@ class GpuProfile(_Settings):
 
 
 class Images(_Settings):
-    """The service's default images."""
+    """The default images of what the operator makes."""
 
     gpu: str = "reranker-service:0.1.0"
     """For pods with a GPU."""
     cpu: str = "reranker-service-cpu:0.1.0"
     """For pods without."""
+    bench: str = "reranker-bench:0.1.0"
+    """For the Jobs of RerankerBenchmarks."""
 
 
 class Settings(_Settings):

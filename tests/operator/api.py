@@ -16,6 +16,8 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 
 PATHS = {
     "rerankerdeployments": "/apis/reranker.dev/v1alpha1",
+    "rerankerbenchmarks": "/apis/reranker.dev/v1alpha1",
+    "jobs": "/apis/batch/v1",
     "deployments": "/apis/apps/v1",
     "replicasets": "/apis/apps/v1",
     "services": "/api/v1",

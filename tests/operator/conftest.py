@@ -14,11 +14,12 @@ from tests.operator.control_plane import ADMIN, OPERATOR, ROOT, ControlPlane, Pr
 
 from reranker_operator.rbac import RULES
 
-CRD = ROOT / "crds/reranker.dev_rerankerdeployments.yaml"
+CRDS = ROOT / "crds"
+CRD = CRDS / "reranker.dev_rerankerdeployments.yaml"
 CRD_NAME = "rerankerdeployments.reranker.dev"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 CONFIG: dict[str, Any] = {
-    "images": {"gpu": "reranker-service:test", "cpu": "reranker-service-cpu:test"},
+    "images": {"gpu": "reranker-service:test", "cpu": "reranker-service-cpu:test", "bench": "reranker-bench:test"},
     "resyncSeconds": 3600,
     "gpuProfiles": {
         "cpu": {"dtype": "float32"},
@@ -100,7 +101,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 
 @pytest.fixture(scope="session")
 def api(control_plane: ControlPlane) -> Iterator[Api]:
-    """The administrator's client, once the CRD and the operator's rights are there."""
+    """The administrator's client, once the CRDs and the operator's rights are there."""
     client = Api(control_plane.url, ADMIN, control_plane.ca)
     try:
         install_crd(client)
@@ -111,16 +112,20 @@ def api(control_plane: ControlPlane) -> Iterator[Api]:
 
 
 def install_crd(client: Api) -> None:
-    """Create the CRD and wait until its kind is served."""
-    crd = yaml.safe_load(CRD.read_text())
+    """Create the CRDs that aren't there, and wait until their kinds are served."""
     collection = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    client.call("POST", collection, crd)
+    for file in sorted(CRDS.glob("*.yaml")):
+        crd = yaml.safe_load(file.read_text())
+        if client.look(f"{collection}/{crd['metadata']['name']}") is None:
+            client.call("POST", collection, crd)
 
     def established() -> bool:
-        status = client.call("GET", f"{collection}/{CRD_NAME}").get("status", {})
-        return ("Established", "True") in {(entry["type"], entry["status"]) for entry in status.get("conditions") or []}
+        for crd in client.call("GET", collection)["items"]:
+            conditions = crd.get("status", {}).get("conditions") or []
+            assert ("Established", "True") in {(entry["type"], entry["status"]) for entry in conditions}
+        return True
 
-    eventually(established, "the CRD is established")
+    eventually(established, "the CRDs are established")
 
 
 def grant(client: Api, name: str) -> None:

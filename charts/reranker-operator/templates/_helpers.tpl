@@ -68,6 +68,7 @@ namespaces: {{ .Values.rbac.namespaces | toJson }}
 images:
   gpu: {{ default (printf "reranker-service:%s" .Chart.AppVersion) .Values.images.gpu | quote }}
   cpu: {{ default (printf "reranker-service-cpu:%s" .Chart.AppVersion) .Values.images.cpu | quote }}
+  bench: {{ default (printf "reranker-bench:%s" .Chart.AppVersion) .Values.images.bench | quote }}
 imagePullPolicy: {{ .Values.images.pullPolicy }}
 imagePullSecrets: {{ .Values.images.pullSecrets | toJson }}
 resyncSeconds: {{ .Values.resyncSeconds }}
@@ -79,15 +80,21 @@ gpuProfiles:
 {{- define "reranker-operator.rules" -}}
 - apiGroups: [reranker.dev]
   resources: [rerankerdeployments]
-  verbs: [get, list, watch]
+  verbs: [create, delete, get, list, patch, watch]
 - apiGroups: [reranker.dev]
-  resources: [rerankerdeployments/status]
+  resources: [rerankerbenchmarks]
+  verbs: [delete, get, list, watch]
+- apiGroups: [reranker.dev]
+  resources: [rerankerdeployments/status, rerankerbenchmarks/status]
   verbs: [patch]
 - apiGroups: [reranker.dev]
-  resources: [rerankerdeployments/finalizers]
+  resources: [rerankerdeployments/finalizers, rerankerbenchmarks/finalizers]
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments]
+  verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [batch]
+  resources: [jobs]
   verbs: [create, delete, get, list, patch, watch]
 - apiGroups: [""]
   resources: [configmaps, services]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from reranker_operator.api.base import ApiModel
-from reranker_operator.api.status import Condition
+from reranker_operator.api.status import BestScenario, Condition
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
 ScenarioPhase = Literal["Pending", "Preparing", "Measuring", "Succeeded", "Failed"]
@@ -69,21 +69,6 @@ class ScenarioStatus(ApiModel):
     """The figures, by number of documents."""
 
 
-class Best(ApiModel):
-    """The fastest scenario: the lowest mean for the largest number of documents that all of them have."""
-
-    backend: str
-    """Its backend."""
-    instruction_format: str
-    """Its prompt."""
-    documents: int
-    """The number of documents that was compared."""
-    mean_ms: float
-    """Its mean time for them in milliseconds."""
-    summary: str
-    """All of this in a few words, for tables."""
-
-
 class BenchmarkCondition(Condition):
     """One aspect of the present state, as all of Kubernetes writes it."""
 
@@ -106,7 +91,7 @@ class RerankerBenchmarkStatus(ApiModel):
     """When the first scenario began."""
     completion_time: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
     """When the last one ended."""
-    best: Best | None = None
+    best: BestScenario | None = None
     """The fastest scenario so far."""
     scenarios: list[ScenarioStatus] | None = Field(default=None, max_length=16)
     """The scenarios in the order of the spec."""
@@ -115,17 +100,3 @@ class RerankerBenchmarkStatus(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     """Finished and Succeeded."""
-
-
-class TargetBenchmark(ApiModel):
-    """What a RerankerDeployment's status says of its benchmarks."""
-
-    name: str
-    """The RerankerBenchmark: the one that is laid over the spec now, else the one that ended last."""
-    overlay: str | None = None
-    """While a scenario is measured in place: its backend and instruction format, which the pods serve instead of the
-    spec's."""
-    completion_time: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
-    """When that benchmark ended."""
-    best: Best | None = None
-    """Its fastest scenario."""

@@ -36,6 +36,35 @@ class ModelStatus(ApiModel):
     """Its revision, where the spec names one."""
 
 
+class BestScenario(ApiModel):
+    """The fastest scenario of a benchmark: the lowest mean for the largest number of documents that all have."""
+
+    backend: str
+    """Its backend."""
+    instruction_format: str
+    """Its prompt."""
+    documents: int
+    """The number of documents that was compared."""
+    mean_ms: float
+    """Its mean time for them in milliseconds."""
+    summary: str
+    """All of this in a few words, for tables."""
+
+
+class TargetBenchmark(ApiModel):
+    """The benchmark that is laid over the spec now, else the one that ended last."""
+
+    name: str
+    """The RerankerBenchmark."""
+    overlay: str | None = None
+    """While a scenario is measured in place: its backend and instruction format, which the pods serve instead of the
+    spec's."""
+    completion_time: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
+    """When that benchmark ended."""
+    best: BestScenario | None = None
+    """Its fastest scenario."""
+
+
 class RerankerDeploymentStatus(ApiModel):
     """What the operator last saw."""
 
@@ -53,6 +82,8 @@ class RerankerDeploymentStatus(ApiModel):
     """The URL of the Service within the cluster."""
     model: ModelStatus | None = None
     """The model that is served."""
+    benchmark: TargetBenchmark | None = None
+    """The benchmark that is laid over the spec now, else the one that ended last."""
     conditions: list[Condition] | None = Field(
         default=None,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},

@@ -16,6 +16,8 @@ INVALID = Verdict(reasons.PROFILE_NOT_FOUND, "no such profile")
 def resource(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     metadata = {"name": "products", "namespace": "shop", "uid": "u1", "generation": 4, "resourceVersion": "9"}
     return {
+        "apiVersion": "reranker.dev/v1alpha1",
+        "kind": "RerankerDeployment",
         "metadata": metadata,
         "spec": {"model": {"name": "a/b", "revision": "main"}, **spec},
         **({} if status is None else {"status": status}),
