@@ -25,8 +25,8 @@ def _now() -> list[object]:
     return [
         number(
             "Waiting now",
-            "RerankerDeployments that wait for a pass or are in one.",
-            "max (reranker_operator_queue_depth)",
+            "Custom resources that wait for a pass or are in one.",
+            or_zero("sum (reranker_operator_queue_depth)"),
         ),
         number(
             "Passes failing",
@@ -48,9 +48,14 @@ def _now() -> list[object]:
 def _passes() -> list[object]:
     return [
         lines(
-            "Passes per second by result",
+            "Passes per second by kind and result",
             "Every object is looked at whenever something of it changes, and every few minutes in any case.",
-            [Query(or_zero(f"sum by (result) (rate({RECONCILES}[$__rate_interval]))", "result"), "{{result}}")],
+            [
+                Query(
+                    or_zero(f"sum by (kind, result) (rate({RECONCILES}[$__rate_interval]))", "kind"),
+                    "{{kind}} {{result}}",
+                )
+            ],
             unit="ops",
             stacked=True,
         ),
@@ -73,7 +78,7 @@ def _passes() -> list[object]:
         lines(
             "Waiting objects",
             "It grows when the operator can't keep up.",
-            [Query("max (reranker_operator_queue_depth)", "waiting")],
+            [Query(or_zero("sum by (kind) (reranker_operator_queue_depth)", "kind"), "{{kind}}")],
         ),
     ]
 

@@ -22,6 +22,7 @@ COLORS = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#8a
 NAMED = {"green": "#73bf69", "red": "#f2495c", "text": TEXT}
 WIDTH_PX, UNIT_PX, DPI = 1600, 38, 100
 TITLE_UNITS = 1.5
+LEGEND_CHARACTER_PX = 6
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _text(axes: Axes, across: float, up: float, text: str, **how: Any) -> None:
 
 def _style(axes: Axes, span: Span) -> None:
     axes.set_xlim(span.start, span.end)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 1.5, 3, 6, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 1.5, 3, 6, 10], prune="upper"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: time.strftime("%H:%M:%S", time.gmtime(at))))
     axes.tick_params(colors=DIM, length=0, labelsize=7.5)
     axes.grid(visible=True, color=GRID, linewidth=0.6)
@@ -132,9 +133,7 @@ def _lines(axes: Axes, panel: Mapping[str, Any], found: Sequence[Line], span: Sp
             axes.fill_between(line.times, line.values, color=color, alpha=0.07)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, unit)))
-    labels = [
-        f"{line.name}  last {written(line.values[-1], unit)}  max {written(max(line.values), unit)}" for line in ordered
-    ]
+    labels = [f"{line.name}: {written(line.values[-1], unit)}" for line in ordered]
     _legend(axes, labels)
 
 
@@ -151,17 +150,19 @@ def _stack(axes: Axes, ordered: Sequence[Line], span: Span) -> None:
 
 
 def _legend(axes: Axes, labels: Sequence[str]) -> None:
+    """Below the panel, in as many columns as there is room for."""
     handles, _ = axes.get_legend_handles_labels()
     if not handles:
         return
-    columns = 3 if len(labels) > 4 else 2 if len(labels) > 1 else 1
+    room = axes.get_position().width * WIDTH_PX
+    columns = max(1, min(len(labels), int(room / (LEGEND_CHARACTER_PX * max(map(len, labels)) + 30))))
     axes.legend(
         handles,
-        labels[:9],
+        labels[: 3 * columns],
         loc="upper left",
-        bbox_to_anchor=(-0.06, -0.13),
+        bbox_to_anchor=(-0.02, -0.13),
         ncols=columns,
-        fontsize=7 if columns < 3 else 6,
+        fontsize=7.5,
         frameon=False,
         labelcolor=TEXT,
         handlelength=1.2,

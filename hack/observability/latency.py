@@ -54,10 +54,10 @@ def _glance() -> list[object]:
             unit="s",
         ),
         number(
-            "Documents",
+            "Documents ranked",
             "Documents ranked per second.",
             or_zero(rate("reranker_documents_total", CHOSEN)),
-            unit="short",
+            unit="ops",
             decimals=0,
         ),
         number(

@@ -241,7 +241,7 @@ def _operator_alerts() -> list[dict[str, Any]]:
     return [
         _alert(
             "RerankerOperatorDown",
-            "absent(reranker_operator_queue_depth)",
+            "absent(reranker_operator_watch_age_seconds)",
             "critical",
             "No operator answers Prometheus",
             "Rerankers go on serving as they are, but no change takes effect, and no pod that fails is noticed.",
@@ -249,11 +249,11 @@ def _operator_alerts() -> list[dict[str, Any]]:
         ),
         _alert(
             "RerankerOperatorStalled",
-            "max (reranker_operator_queue_depth) > 0 "
-            f"and on() (sum (increase({reconciles}[10m])) or on() vector(0)) == 0",
+            "sum by (kind) (reranker_operator_queue_depth) > 0 "
+            f"unless on (kind) sum by (kind) (increase({reconciles}[10m])) > 0",
             "critical",
             "The operator does not get on",
-            "{{ $value }} objects wait, and for 10 minutes no pass has ended.",
+            "{{ $labels.kind }} objects wait: {{ $value }}, and for 10 minutes no pass over one has ended.",
             hold="5m",
         ),
         _alert(
