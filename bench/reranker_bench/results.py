@@ -22,6 +22,8 @@ from reranker_bench.environment import UNKNOWN, Environment
 from reranker_bench.load import Sample
 from reranker_bench.server_counters import Counters
 
+SUMMARY_VERSION = 1
+"""Of the one-line summary; it has a form of its own, and so a version."""
 SUMMARY_BYTES = 4096
 """The kubelet keeps no more of a container's termination message."""
 
@@ -198,7 +200,7 @@ def termination_summary(results: Results, limit: int = SUMMARY_BYTES) -> str:
     Cells that don't fit are left out from the end and counted in `cells_left_out`.
     """
     summary: dict[str, Any] = {
-        "schema_version": results.schema_version,
+        "schema_version": SUMMARY_VERSION,
         "tag": _short(results.tag),
         "backend": _short(results.backend),
         "instruction_format": _short(results.instruction_format),

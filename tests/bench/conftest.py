@@ -149,9 +149,13 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = not whole
 
     def reply_and_close(self, results: Any) -> None:
-        """Keep the connection's end to oneself: the next request finds it closed."""
-        self.reply_results(results)
-        self.close_connection = True
+        """The next request needs a connection of its own."""
+        body = json.dumps({"results": results}).encode()
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def reset(self) -> None:
         """Break the connection so that the peer sees a reset."""

@@ -49,7 +49,8 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.png:
             _picture(runs, comparison, arguments.png)
     except OSError as error:
-        say(f"reranker-bench: can't write {error.filename}: {error.strerror}")
+        # Without a file it is the folder for temporary files that nothing can be written to.
+        say(f"reranker-bench: can't write {error.filename}: {error.strerror}" if error.filename else f"{error}")
         return USAGE
     if not (arguments.markdown or arguments.html or arguments.png):
         sys.stdout.write(text)

@@ -25,7 +25,7 @@ from reranker_bench.arguments import (
 from reranker_bench.console import say
 from reranker_bench.health import NotReadyError, wait_until_ready
 from reranker_bench.measuring import measure, order_of
-from reranker_bench.results import Results, termination_summary
+from reranker_bench.results import SUMMARY_VERSION, Results, termination_summary
 from reranker_bench.statuses import INTERRUPTED, LOST, NOT_READY, OK, USAGE
 
 
@@ -124,7 +124,7 @@ def _fail(arguments: argparse.Namespace, status: int, message: str) -> int:
     """Say why nothing was measured, also where a Job's owner looks."""
     say(f"reranker-bench: {message}")
     if arguments.termination_log is not None:
-        summary = json.dumps({"schema_version": 1, "error": message[:1000]}, ensure_ascii=False)
+        summary = json.dumps({"schema_version": SUMMARY_VERSION, "error": message[:1000]}, ensure_ascii=False)
         with contextlib.suppress(OSError):  # that it can't be written may be the very message, which has been said
             arguments.termination_log.write_text(summary, encoding="utf-8")
     return status
