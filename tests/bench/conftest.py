@@ -275,7 +275,7 @@ def bench(tmp_path: Path) -> Callable[..., Ran]:
 
     def run(*arguments: str, warmup: int = 4) -> Ran:
         file = tmp_path / f"results-{len(list(tmp_path.iterdir()))}.json"
-        command = (*BENCH, "run", *arguments, "--warmup-documents", str(warmup), "--json-summary-out", str(file))
+        command = (*BENCH, "run", "--warmup-documents", str(warmup), "--json-summary-out", str(file), *arguments)
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment())
         return Ran(done.returncode, done.stdout, done.stderr, file)
 

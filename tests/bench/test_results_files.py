@@ -49,6 +49,15 @@ def test_a_run_writes_what_the_schema_says(serve: Any, bench: Any, script: Any) 
     assert read_results(ran.file).lost_by_reason() == {"reset": 1}
 
 
+def test_results_can_be_the_last_line_of_the_log(serve: Any, bench: Any, script: Any, tmp_path: Path) -> None:
+    ran = bench("5", "--repeat", "2", "--quiet-runs", "--url", serve(script()).url, "--json-summary-out", "-")
+    assert ran.status == 0, ran.stderr
+    log = tmp_path / "log"
+    log.write_text(ran.stdout.splitlines()[-1])
+    assert read_results(log).samples == 2
+    assert not ran.file.exists()
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

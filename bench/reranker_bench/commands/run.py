@@ -38,7 +38,12 @@ def add(commands: Commands) -> None:
     add_server(command)
     add_wait(command)
     output = add_output(command)
-    output.add_argument("--json-summary-out", type=Path, metavar="FILE", help="write the results with all raw times")
+    output.add_argument(
+        "--json-summary-out",
+        type=Path,
+        metavar="FILE",
+        help="write the results with all raw times; `-`: as the last line of stdout, for whoever has only the log",
+    )
     output.add_argument(
         "--termination-log",
         type=Path,
@@ -51,7 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Do all of it; returns the exit status (see cli.py)."""
     try:
         order = order_of(arguments)
-        check_writable(arguments.json_summary_out, arguments.termination_log)
+        check_writable(None if _to_stdout(arguments) else arguments.json_summary_out, arguments.termination_log)
         health = wait_until_ready(
             arguments.url,
             wait_s=arguments.wait,
@@ -109,7 +114,7 @@ def say_once() -> Callable[[str], None]:
 
 def _publish(results: Results, arguments: argparse.Namespace) -> None:
     """Files first: a closed terminal must not cost the figures."""
-    if arguments.json_summary_out is not None:
+    if arguments.json_summary_out is not None and not _to_stdout(arguments):
         results.write(arguments.json_summary_out)
     if arguments.termination_log is not None:
         arguments.termination_log.write_text(termination_summary(results), encoding="utf-8")
@@ -117,7 +122,13 @@ def _publish(results: Results, arguments: argparse.Namespace) -> None:
         Console().print(report.terminal([results]))
     else:
         sys.stdout.write(report.markdown([results]))
+    if _to_stdout(arguments):
+        sys.stdout.write(results.model_dump_json() + "\n")
     sys.stdout.flush()
+
+
+def _to_stdout(arguments: argparse.Namespace) -> bool:
+    return str(arguments.json_summary_out) == "-"
 
 
 def _fail(arguments: argparse.Namespace, status: int, message: str) -> int:
