@@ -17,7 +17,7 @@ from hack.gpu import checkpoint, common
 from hack.gpu.common import SMALL, say
 from reranker_service.engines.packed import choices as choices_module
 from reranker_service.engines.packed.engine import PackedEngine
-from reranker_service.engines.packed.gpu import GpuModel, graph_sizes, stack_scores
+from reranker_service.engines.packed.gpu import GpuModel, graph_sizes
 from reranker_service.engines.packed.plan import iterate, plan
 from reranker_service.scoring.prompt_arrays import Prompts
 
@@ -97,7 +97,7 @@ def parts() -> None:
                     begin = time.perf_counter()
                     results = [(part, made.submit(part)) for part in iterate([prompts], budget)]
                     torch.cuda.synchronize()
-                    stack_scores(results, n)
+                    made.download(results, n)
                     wall.append((time.perf_counter() - begin) * 1000)
                 text.append(f"n={n}: {np.median(device[2:]):.2f} / {np.median(wall[2:]):.2f}")
             say(f"graphs up to {graph_tokens}, parts of {budget}: device / wall ms  " + ", ".join(text))

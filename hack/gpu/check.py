@@ -15,7 +15,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 from hack.gpu import common
 from hack.gpu.common import say
 from reranker_service.engines.packed.config import ModelConfig
-from reranker_service.engines.packed.gpu import GpuModel, stack_scores
+from reranker_service.engines.packed.gpu import GpuModel
 from reranker_service.engines.packed.plan import plan
 from reranker_service.engines.packed.reference import ReferenceModel
 from reranker_service.scoring.prompt_arrays import Prompts
@@ -54,7 +54,7 @@ def run(model: GpuModel, batch: list[Prompts], budget: int) -> np.ndarray:
         buffer.fill_(float("nan"))
     results = [(part, model.submit(part)) for part in plan(batch, budget)]
     torch.cuda.synchronize()
-    return stack_scores(results, sum(map(len, batch)))
+    return model.download(results, sum(map(len, batch)))
 
 
 def plain(model: ReferenceModel, batch: list[Prompts]) -> np.ndarray:

@@ -222,7 +222,7 @@ def _load_gpu(
 
     from reranker_service.engines.packed.choices import choose  # noqa: PLC0415
     from reranker_service.engines.packed.compiling import start_compiling  # noqa: PLC0415
-    from reranker_service.engines.packed.gpu import GpuModel, graph_sizes, stack_scores, token_bytes  # noqa: PLC0415
+    from reranker_service.engines.packed.gpu import GpuModel, graph_sizes, token_bytes  # noqa: PLC0415
     from reranker_service.engines.packed.weights import load_weights  # noqa: PLC0415
 
     capability = torch.cuda.get_device_capability()
@@ -261,7 +261,7 @@ def _load_gpu(
             # Blocking: it leaves the processor to the threads that tokenise what comes next.
             done.synchronize()
             on_step()
-            return stack_scores(results, sum(map(len, batch))), begun.elapsed_time(done) / 1000
+            return model.download(results, sum(map(len, batch))), begun.elapsed_time(done) / 1000
 
         return wait
 

@@ -1,14 +1,17 @@
 """The forward pass on an NVIDIA GPU: library products, our kernels between them, nothing allocated, one copy each way.
 
 Products take all tokens of a part at once and add the residual themselves. Small parts are replayed from captured
-graphs, because launching some 230 kernels takes longer than running them.
+graphs, because launching some 230 kernels takes longer than running them. Memory that the host shares with the device
+is taken once: taking it in the middle of a request waits for all that the device has been given.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reranker_service.engines.packed.choices import Choices
@@ -23,6 +26,9 @@ GRAPH_STEPS = ((4096, 128), (8192, 256), (1 << 30, 1024))
 # Room in a graph for documents (one for so many tokens) and for tiles that are not full.
 TOKENS_PER_DOCUMENT = 8
 SPARE_TILES = 32
+# Uploads that may be on their way at once, and the tiles beyond full ones that one has room for.
+UPLOADS = 4
+UPLOAD_SPARE_TILES = 10240
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,14 @@ class Inputs:
 
 
 @dataclass(slots=True)
+class _Upload:
+    """Memory that the host fills and the device reads; `read` is when it last has."""
+
+    memory: Tensor
+    read: Any
+
+
+@dataclass(slots=True)
 class _Graph:
     shape: Shape
     buffer: Tensor
@@ -106,6 +120,19 @@ class GpuModel:
             self._gate = GateProduct(choices.gate, programs)
             self._described = [self._gate.describe_weights(layer.gate_up) for layer in weights.layers]
         self._buffers = self._allocate(max_tokens)
+        most = Shape(
+            max_tokens,
+            max_tokens,
+            max_tokens // choices.attention.tile + UPLOAD_SPARE_TILES,
+            max_tokens // choices.last_attention.tile + UPLOAD_SPARE_TILES,
+        ).total
+        on_gpu = self._device.type == "cuda"
+        self._uploaded = torch.empty(most, dtype=torch.int32, device=self._device)
+        self._uploads = deque(
+            _Upload(torch.empty(most, dtype=torch.int32, pin_memory=on_gpu), torch.cuda.Event() if on_gpu else None)
+            for _ in range(UPLOADS)
+        )
+        self._download_stream = torch.cuda.Stream() if on_gpu else None
         self._graphs: dict[int, _Graph] = {}
         self._pool: Any = None
 
@@ -125,24 +152,37 @@ class GpuModel:
 
     @torch.inference_mode()
     def submit(self, part: Part) -> Tensor:
-        """Queue a part. Returns its log-odds (n,) in pinned memory, valid after the stream is synchronised."""
+        """Queue a part. Returns its log-odds (n,) on the device, there once the stream has come to them."""
         tiles = token_tiles(part, self._choices.attention.tile)
         ends = last_tiles(part, self._choices.last_attention.tile)
         exact = Shape(len(part.ids), len(part.last), len(tiles), len(ends))
         graph = self._graph_for(exact)
         shape = exact if graph is None else graph.shape
-        pinned = torch.empty(shape.total, dtype=torch.int32, pin_memory=True)
-        fill(pinned.numpy(), shape, part, tiles, ends)
-        if graph is None:
-            buffer = pinned.to(self._device, non_blocking=True)
-            scores = torch.empty(exact.documents, dtype=torch.float32, device=self._device)
-            self._forward(views(buffer, shape), scores)
-        else:
-            graph.buffer.copy_(pinned, non_blocking=True)
+        upload = self._uploads[0]
+        self._uploads.rotate(-1)
+        upload.read.synchronize()
+        fill(upload.memory.numpy(), shape, part, tiles, ends)
+        buffer = self._uploaded[: shape.total] if graph is None else graph.buffer
+        buffer.copy_(upload.memory[: shape.total], non_blocking=True)
+        upload.read.record()
+        if graph is not None:
             graph.graph.replay()
-            scores = graph.scores
-        result = torch.empty(exact.documents, dtype=torch.float32, pin_memory=True)
-        return result.copy_(scores[: exact.documents], non_blocking=True)
+            return graph.scores[: exact.documents].clone()
+        scores = torch.empty(exact.documents, dtype=torch.float32, device=self._device)
+        self._forward(views(buffer, shape), scores)
+        return scores
+
+    @torch.inference_mode()
+    def download(self, results: list[tuple[Part, Tensor]], prompts: int) -> NDArray[np.float32]:
+        """Log-odds in the order of the batch's prompts, of parts that have been computed.
+
+        On a stream of its own, since the other one may have been given the next parts already.
+        """
+        scores = np.full(prompts, np.nan, dtype=np.float32)
+        with torch.cuda.stream(self._download_stream):
+            together = torch.cat([result for _, result in results]).cpu().numpy()
+        scores[np.concatenate([part.prompts for part, _ in results])] = together
+        return scores
 
     def capture(self, tokens: int) -> None:
         """Capture the graph that parts of up to `tokens` tokens are replayed from, from the next smaller size on."""
@@ -290,11 +330,3 @@ def views(buffer: Tensor, shape: Shape) -> Inputs:
 def _aligned(size: int) -> int:
     """Integers that a section takes: Triton compiles kernels apart for pointers that are no multiples of 16 bytes."""
     return -(-size // 4) * 4
-
-
-def stack_scores(results: list[tuple[Part, Tensor]], prompts: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Scores in the order of the call's prompts, once all results have arrived."""
-    scores = np.full(prompts, np.nan, dtype=np.float32)
-    for part, result in results:
-        scores[part.prompts] = result.numpy()
-    return scores
