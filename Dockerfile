@@ -98,7 +98,7 @@ FROM runtime AS bench
 COPY --from=packages /packages/bench /usr/local/share/reranker
 RUN --mount=type=bind,from=mounted-tools,source=/opt/tools,target=/opt/tools \
     --mount=type=cache,target=/var/cache/uv,sharing=shared \
-    /usr/local/share/reranker/install-packages httpx pydantic rich.console rich.live rich.progress rich.table
+    /usr/local/share/reranker/install-packages pydantic rich.console rich.live rich.progress rich.table yaml
 ARG VERSION=0.0.0
 LABEL org.opencontainers.image.title="reranker-bench" \
       org.opencontainers.image.description="Benchmark of reranker services" \
@@ -141,7 +141,8 @@ COPY --from=packages-cpu /packages/service-cpu /usr/local/share/reranker
 RUN --mount=type=bind,from=mounted-tools,source=/opt/tools,target=/opt/tools \
     --mount=type=cache,target=/var/cache/uv,sharing=shared \
     /usr/local/share/reranker/install-packages \
-    fastapi pydantic_settings uvicorn uvloop vllm.v1.engine.async_llm vllm.v1.worker.cpu_worker vllm.v1.attention.backends.cpu_attn
+    fastapi opentelemetry.exporter.otlp.proto.http.trace_exporter opentelemetry.sdk.trace.export pydantic_settings \
+    uvicorn uvloop vllm.v1.engine.async_llm vllm.v1.worker.cpu_worker vllm.v1.attention.backends.cpu_attn
 COPY build/models/tiny-reranker /models/tiny-reranker
 ENV HF_HOME=/var/cache/reranker/hub \
     XDG_CACHE_HOME=/var/cache/reranker
