@@ -15,6 +15,8 @@ from reranker_service.settings import ENV_PREFIX, ServerKeys
 log = logging.getLogger(__name__)
 
 BAD_CONFIGURATION = "BadConfiguration"
+ENGINE_FAILED = "EngineFailed"
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 DEFAULT_TERMINATION_LOG = str(ServerKeys.model_fields["termination_log"].default)
 # Kubernetes keeps so many bytes of a termination message.
 MOST_BYTES = 4096
@@ -31,9 +33,10 @@ class StartError(RuntimeError):
 
 def reason_of(error: BaseException) -> str:
     """The word that a controller classifies a failed start by."""
-    if isinstance(error, StartError | EngineLoadError):
-        return error.reason
-    return "OutOfMemory" if isinstance(error, MemoryError) else "EngineFailed"
+    reason = error.reason if isinstance(error, StartError | EngineLoadError) else ENGINE_FAILED
+    # Memory runs out anywhere, in words of whoever asked for it: torch, CUDA, the C library.
+    out_of_memory = isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
+    return "OutOfMemory" if reason == ENGINE_FAILED and out_of_memory else reason
 
 
 def exit_code(reason: str) -> int:

@@ -113,3 +113,12 @@ def test_an_engine_argument_that_does_not_exist_is_named(start_service: Callable
     message = service.termination_log.read_text()
     assert message.startswith("BadEngineArguments: ")
     assert "no_such_argument" in message
+
+
+def test_a_cache_larger_than_the_machines_memory_is_told_as_that(
+    start_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "100000")  # GiB
+    service = start_service("qwen3_vllm_score")
+    assert service.process.wait(300) == 1
+    assert service.termination_log.read_text().startswith("OutOfMemory: ")

@@ -79,6 +79,11 @@ def test_two_processes_can_not_listen_on_one_port() -> None:
         (EngineLoadError("OutOfMemory", "16 GiB\n  are too few"), "OutOfMemory: 16 GiB are too few", 1),
         (EngineLoadError("BadConfiguration", "max_model_len"), "BadConfiguration: max_model_len", 2),
         (MemoryError(), "OutOfMemory: MemoryError()", 1),
+        (
+            EngineLoadError("EngineFailed", "[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "OutOfMemory: [enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes",
+            1,
+        ),
         (RuntimeError("no idea"), "EngineFailed: RuntimeError('no idea')", 1),
     ],
 )
