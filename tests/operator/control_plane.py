@@ -23,6 +23,7 @@ ADMIN, OPERATOR, NARROW_OPERATOR = "admin", "operator", "narrow-operator"
 CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
+    "job-controller",
     "garbage-collector-controller",
     "namespace-controller",
     "serviceaccount-controller",

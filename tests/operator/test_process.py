@@ -21,9 +21,10 @@ def length(api: Api, namespace: str) -> int | None:
     return int(config["services"]["rerank"]["backends"]["qwen3_vllm_score"]["max_model_len"])
 
 
-def groups(api: Api) -> set[str]:
-    """The API groups that are served."""
-    return {group["name"] for group in api.call("GET", "/apis")["groups"]}
+def served(api: Api) -> set[str]:
+    """The resources of our API that are served."""
+    found = api.look("/apis/reranker.dev/v1alpha1") or {"resources": []}
+    return {resource["name"] for resource in found["resources"]}
 
 
 def test_probes_and_metrics_answer(operator: Operator):
@@ -96,7 +97,7 @@ def test_operator_of_one_namespace_needs_rights_there_only(
 def test_operator_waits_for_its_crd(api: Api, operator: Operator, namespace: str):
     assert operator.stop() == 0
     api.call("DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}")
-    eventually(lambda: "reranker.dev" not in groups(api), "the kind is no longer served")
+    eventually(lambda: "rerankerdeployments" not in served(api), "the kind is no longer served")
     operator.start(wait=False)
     eventually(lambda: "is the CRD installed?" in operator.log(), "it says what it waits for")
     assert operator.get("/livez").status_code == 200
