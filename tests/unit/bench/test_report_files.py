@@ -152,3 +152,18 @@ def test_only_drawing_pays_for_the_plots() -> None:
     )
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_without_the_plots_extra_tables_are_written_and_pages_name_what_is_missing(folder: Path) -> None:
+    without = "import sys; sys.modules['matplotlib'] = None"
+    code = f"{without}; from reranker_bench.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    def report(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-c", code, "report", str(folder), *arguments)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert report().returncode == 0
+    refused = report("--html", str(folder / "page.html"))
+    assert refused.returncode == 2
+    assert "plots need matplotlib: pip install 'reranker-operator[plots]'" in refused.stderr
+    assert not (folder / "page.html").exists()
