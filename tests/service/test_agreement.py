@@ -1,4 +1,4 @@
-"""Both backends give the log-odds of a plain transformers forward pass in float32, in both formats."""
+"""Every backend gives the log-odds of a plain transformers forward pass in float32, in both formats."""
 
 import json
 import os
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[2]
 FORMATS: list[InstructionFormat] = ["compact", "standard"]
-BACKENDS = ["qwen3_vllm", "qwen3_vllm_score"]
+BACKENDS = ["qwen3_vllm", "qwen3_vllm_score", "qwen3_packed"]
 COUNT = 200
-TOLERANCE = 1e-3
+TOLERANCE = {"qwen3_vllm": 1e-3, "qwen3_vllm_score": 1e-3, "qwen3_packed": 1e-4}
 # One less than the model length of 160: generate needs room for its token, and both backends get the same prompts.
 MOST_TOKENS = 159
 
@@ -83,12 +83,13 @@ def test_log_odds_agree_with_transformers(
     found = scored["log_odds"][start : start + COUNT]
     worst = max(abs(a - b) for a, b in zip(found, expected[fmt], strict=True))
     print(f"{scored['backend']} {fmt}: max |difference| in log-odds over {COUNT} documents: {worst:.2e}")
-    assert worst <= TOLERANCE
-    assert max(expected[fmt]) - min(expected[fmt]) > 100 * TOLERANCE  # the documents do differ
+    tolerance = TOLERANCE[scored["backend"]]
+    assert worst <= tolerance
+    assert max(expected[fmt]) - min(expected[fmt]) > 100 * tolerance  # the documents do differ
 
 
 def test_a_prompt_scores_the_same_alone_as_in_a_batch(scored: dict[str, Any]) -> None:
-    assert scored["alone"] == pytest.approx(scored["log_odds"][:10], abs=TOLERANCE / 10)
+    assert scored["alone"] == pytest.approx(scored["log_odds"][:10], abs=TOLERANCE[scored["backend"]] / 10)
 
 
 def test_an_engine_shows_life_more_often_than_once_a_call(scored: dict[str, Any]) -> None:
@@ -98,7 +99,7 @@ def test_an_engine_shows_life_more_often_than_once_a_call(scored: dict[str, Any]
 
 def test_a_prompt_that_can_not_fit_fails_its_call_and_leaves_nothing_behind(scored: dict[str, Any]) -> None:
     assert "160" in scored["too_long"]
-    assert scored["after"] == pytest.approx(scored["log_odds"][0], abs=TOLERANCE / 10)
+    assert scored["after"] == pytest.approx(scored["log_odds"][0], abs=TOLERANCE[scored["backend"]] / 10)
     assert scored["health"] is None
 
 

@@ -121,6 +121,8 @@ class PromptBuilder:
         self._im_start = tokenizer.special(IM_START)
         self._im_end = tokenizer.special(IM_END)
         self._line_break = tokenizer.encode("\n")
+        system = STANDARD_SYSTEM if instruction_format == "standard" else instruction
+        self._system = tokenizer.encode(f"system\n{system}")
         self._suffix = [
             self._im_end,
             *self._line_break,
@@ -207,11 +209,11 @@ class PromptBuilder:
         return Prompts(head, bodies, with_suffix), truncated
 
     def _head(self, query: str, instruction: str) -> list[int]:
-        system = STANDARD_SYSTEM if self._format == "standard" else instruction
+        own = self._format == "standard" or instruction == self._instruction
         user = f"user\n<Instruct>: {instruction}\n<Query>: {query}\n<Document>:"
         return [
             self._im_start,
-            *self._tokenizer.encode(f"system\n{system}"),
+            *(self._system if own else self._tokenizer.encode(f"system\n{instruction}")),
             self._im_end,
             *self._line_break,
             self._im_start,

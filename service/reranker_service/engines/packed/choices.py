@@ -63,7 +63,7 @@ def choose(capability: tuple[int, int], dtype: str, group: int) -> Choices:
             keys_ready=True,
             gate=ProductChoice(rows=128, columns=256, inner=64, band=16, warps=8, stages=4),
             part_tokens=32768,
-            graph_tokens=16384,
+            graph_tokens=32768,
         )
     # Turing keeps less in registers: with blocks of 32 its compiler spills.
     attention = AttentionChoice(tile=few, block=16 if capability < (8, 0) else 32, warps=4, stages=1)

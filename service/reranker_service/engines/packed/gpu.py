@@ -1,7 +1,8 @@
 """The forward pass on an NVIDIA GPU: library products, our kernels between them, nothing allocated, one copy each way.
 
-Products take all tokens of a part at once and add the residual themselves. Small parts are replayed from captured
-graphs, because launching some 230 kernels takes longer than running them. Memory that the host shares with the device
+Products take all tokens of a part at once and add the residual themselves. Parts are replayed from captured graphs:
+launching some 230 kernels one by one takes longer than running them for small parts, and in a server as long for large
+ones. Memory that the host shares with the device
 is taken once: taking it in the middle of a request waits for all that the device has been given.
 """
 
