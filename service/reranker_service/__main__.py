@@ -6,6 +6,7 @@ Exit codes: 0 after a drain, 1 when the model can't be loaded or the port is tak
 """
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from pathlib import Path
 from reranker_service import __version__
 from reranker_service.config_file import ConfigError
 from reranker_service.failures import BAD_CONFIGURATION, exit_code, leave_message, termination_log_without_settings
-from reranker_service.settings import load_settings
+from reranker_service.settings import load_settings, unread_variables
+
+log = logging.getLogger("reranker_service")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     from reranker_service.logs import configure_logging  # noqa: PLC0415
 
     configure_logging(settings.server.log_level, settings.server.log_format)
+    for name in unread_variables(os.environ):
+        log.warning("the variable %s sets nothing", name)
     cpu = is_cpu_build()
     prepare_environment(
         cpu=cpu, local_model=is_local(settings.model_name), eager=eager(settings, cpu=cpu), environ=os.environ

@@ -1,5 +1,6 @@
 """`reranker-service check-config`: says what is wrong with a configuration, or what it comes to, and serves nothing."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import yaml
 
 from reranker_service.config_file import ConfigError
 from reranker_service.score_check.files import GoldenSetError, read_golden_set
-from reranker_service.settings import BackendKeys, Settings, load_settings
+from reranker_service.settings import BackendKeys, Settings, load_settings, unread_variables
 
 # Names of engine arguments whose values are nobody's business, such as hf_token; max_num_batched_tokens is none.
 _SECRET = re.compile(r"(token|secret|password|api_key)$")
@@ -28,6 +29,8 @@ def check_config(path: Path | None) -> int:
         for problem in error.problems:
             print(f"configuration error: {problem}", file=sys.stderr)
         return 2
+    for name in unread_variables(os.environ):
+        print(f"note: the variable {name} sets nothing", file=sys.stderr)
     for key, file in _files(settings).items():
         if file is not None and not Path(file).exists():
             print(f"note: services.rerank.{key}: {file} is not on this machine", file=sys.stderr)

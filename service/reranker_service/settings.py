@@ -6,6 +6,8 @@ scenario is switched by changing one line. A variable `RERANKER_<KEY>` overrides
 """
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -40,11 +42,13 @@ __all__ = [
     "ServerKeys",
     "Settings",
     "load_settings",
+    "unread_variables",
 ]
 
 DEFAULT_BACKEND: BackendName = "qwen3_vllm_score"
 DEFAULT_CONFIG = "/etc/reranker/config.yaml"
 ENV_PREFIX = "RERANKER_"
+_SERVICE_VARIABLE = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)")
 # The sections of the file beside the backends' blocks.
 SECTIONS: dict[str, type[BaseModel]] = {"server": ServerKeys, "score_check": ScoreCheckKeys}
 
@@ -115,6 +119,19 @@ def load_settings(path: Path | None = None) -> Settings:
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def unread_variables(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like ours and set nothing, a mistyped one perhaps.
+
+    They can't be errors: Kubernetes makes variables such as RERANKER_PORT_8000_TCP for a service named `reranker`.
+    """
+    known = {f"{ENV_PREFIX}CONFIG", *(f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields)}
+    known |= {
+        f"{ENV_PREFIX}{section}__{key}".upper() for section, model in SECTIONS.items() for key in model.model_fields
+    }
+    ours = (name for name in environ if name.startswith(ENV_PREFIX) and name not in known)
+    return sorted(name for name in ours if not _SERVICE_VARIABLE.search(name))
 
 
 def _problems_of_unselected(blocks: dict[str, dict[str, Any]], path: Path) -> list[str]:

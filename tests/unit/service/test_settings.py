@@ -7,7 +7,7 @@ import pytest
 
 from reranker_service.__main__ import main
 from reranker_service.config_file import ConfigError
-from reranker_service.settings import Settings, load_settings
+from reranker_service.settings import Settings, load_settings, unread_variables
 
 FILE = """
 services:
@@ -209,3 +209,21 @@ def test_the_blocks_in_use_and_out_of_use_are_complained_of_together(configured:
     with pytest.raises(ConfigError) as caught:
         load_settings()
     assert len(caught.value.problems) == 2
+
+
+def test_a_variable_that_sets_nothing_is_found_unless_kubernetes_made_it() -> None:
+    environ = {
+        "RERANKER_CONFIG": "", "RERANKER_MAX_MODEL_LEN": "", "RERANKER_SERVER__PORT": "", "RERANKER_BACKEND": "",
+        "RERANKER_PORT": "", "RERANKER_PORT_8000_TCP_ADDR": "", "RERANKER_SERVICE_HOST": "",
+        "RERANKER_SERVICE_PORT_HTTP": "", "RERANKER_PRODUCTS_PORT_8000_TCP": "", "PATH": "",
+        "RERANKER_MAX_MODEL_LENGTH": "", "RERANKER_SCORE_CHECK__MOD": "",
+    }  # fmt: skip
+    assert unread_variables(environ) == ["RERANKER_MAX_MODEL_LENGTH", "RERANKER_SCORE_CHECK__MOD"]
+
+
+def test_check_config_notes_a_variable_that_sets_nothing(
+    configured: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RERANKER_MAX_MODEL_LENGTH", "10")
+    assert main(["check-config"]) == 0
+    assert "note: the variable RERANKER_MAX_MODEL_LENGTH sets nothing" in capsys.readouterr().err
