@@ -57,9 +57,8 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.png:
             _picture(runs, comparison, arguments.png)
     except ModuleNotFoundError as error:
-        say(
-            f"reranker-bench: plots need {(error.name or 'a package').partition('.')[0]}: pip install 'reranker-operator[plots]'"
-        )
+        missing = (error.name or "a package").partition(".")[0]
+        say(f"reranker-bench: plots need {missing}: pip install 'reranker-operator[plots]'")
         return USAGE
     except OSError as error:
         # Without a file it is the folder for temporary files that nothing can be written to.
