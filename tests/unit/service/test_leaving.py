@@ -200,3 +200,29 @@ def test_an_old_connection_is_closed_after_an_answer(start: Callable[..., Server
         old, new = server.rerank(1, kept), server.rerank(1, kept)
     assert [answer.status_code for answer in (young, old, new)] == [200, 200, 200]
     assert [answer.headers.get("connection") for answer in (young, old, new)] == [None, "close", None]
+
+
+def test_a_collector_that_does_not_answer_holds_up_nobody(
+    start: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "300")
+        server = start(server={"drain_accept_s": 0})
+        server.until("/readyz", 200)
+        assert server.rerank().status_code == 200
+        server.terminate()
+        assert server.exit_code() == 0  # within 60 s
+
+
+def test_a_process_that_failed_its_score_check_can_be_stopped(start: Callable[..., Server], tmp_path: Path) -> None:
+    golden = {"query": "q", "documents": ["a", "b"], "ordered": [[0, 1, 1000.0]]}
+    (tmp_path / "golden.json").write_text(json.dumps({"version": 1, "name": "impossible", "cases": [golden]}))
+    server = start(score_check={"golden_set": str(tmp_path / "golden.json")}, server={"drain_accept_s": 300})
+    server.until("/livez", 200)
+    server.until("/health", 503)
+    while "score check (enforce) failed" not in server.log.read_text():
+        time.sleep(0.05)
+    assert httpx.get(f"{server.url}/livez").status_code == 200
+    server.terminate()
+    assert server.exit_code() == 0
