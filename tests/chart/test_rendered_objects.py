@@ -28,6 +28,7 @@ def test_the_default_installation_is_exactly_these_objects(defaults: Any) -> Non
         ("ClusterRole", "system-reranker-operator-view"),
         ("ClusterRoleBinding", "system-reranker-operator"),
         ("ConfigMap", "reranker-operator"),
+        ("CustomResourceDefinition", "rerankerbenchmarks.reranker.dev"),
         ("CustomResourceDefinition", "rerankerdeployments.reranker.dev"),
         ("Deployment", "reranker-operator"),
         ("Service", "reranker-operator"),
@@ -100,6 +101,7 @@ def test_the_operator_accepts_the_configuration(defaults: Any) -> None:
     settings = parse(defaults.config, source="the chart's ConfigMap")
     assert settings.namespaces == ()
     assert (settings.images.gpu, settings.images.cpu) == ("reranker-service:0.1.0", "reranker-service-cpu:0.1.0")
+    assert settings.images.bench == "reranker-bench:0.1.0"
     assert settings.resync_seconds == 300
 
 
@@ -200,8 +202,8 @@ def test_the_definitions_are_those_of_the_repository(defaults: Any) -> None:
 
 
 def test_definitions_may_go_with_the_release_or_not_come_at_all(helm: Any) -> None:
-    going = helm.render({"crds": {"keep": False}}).one("CustomResourceDefinition")
-    assert "helm.sh/resource-policy" not in going["metadata"].get("annotations", {})
+    for going in helm.render({"crds": {"keep": False}}).all("CustomResourceDefinition"):
+        assert "helm.sh/resource-policy" not in going["metadata"].get("annotations", {})
     assert helm.render({"crds": {"install": False}}).all("CustomResourceDefinition") == []
 
 
