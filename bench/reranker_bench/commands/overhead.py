@@ -28,7 +28,8 @@ def add(commands: Commands) -> None:
     summary = (
         "Measure the client alone, one request after another against a server on this machine that answers at once. "
         "`time` is what would be added to a latency; `whole` is what a request costs with the drawing of its titles, "
-        "its encoding and the check of its answer, which are not in a latency."
+        "its encoding and the check of its answer, which are not in a latency; its processor time stays about the same "
+        "where others use the machine, too."
     )
     command = commands.add_parser("overhead", help="what this client itself costs", description=summary)
     command.set_defaults(command=execute)
@@ -41,16 +42,16 @@ def execute(arguments: argparse.Namespace) -> int:
     rows = []
     for documents in arguments.documents:
         with instant_server(documents) as url, RerankClient(Target(url, timeout_s=10)) as client:
-            samples, wall_s = _send(client, documents, arguments.requests)
+            samples, wall_s, cpu_s = _send(client, documents, arguments.requests)
         lost = [sample for sample in samples if sample.reason is not None]
         if lost:
             say(f"reranker-bench: n={documents}: {len(lost)} lost: {lost[0].detail}")
             return LOST
         times = [sample.ms for sample in samples if sample.ms is not None]
         whole = wall_s / len(samples)
-        figures = (stats.percentile(times, 50), stats.percentile(times, 99), whole * 1000)
+        figures = (stats.percentile(times, 50), stats.percentile(times, 99), whole * 1000, cpu_s / len(samples) * 1000)
         rows.append([str(documents), *(f"{value:.3f}" for value in figures), f"{1 / whole:.0f}"])
-    header = ["n", "time ms (p50)", "time ms (p99)", "whole ms (mean)", "requests/s"]
+    header = ["n", "time ms (p50)", "time ms (p99)", "whole ms (mean)", "of it processor ms", "requests/s"]
     sys.stdout.write("\n".join(markdown_table(header, rows)) + "\n")
     return OK
 
@@ -67,13 +68,14 @@ def instant_server(documents: int) -> Iterator[str]:
             process.terminate()
 
 
-def _send(client: RerankClient, documents: int, requests: int) -> tuple[list[Sample], float]:
+def _send(client: RerankClient, documents: int, requests: int) -> tuple[list[Sample], float, float]:
+    """The samples, and the seconds that all took together: wall time, and this process's processor time."""
     draws = Draws(generate(max(18_000, min(MOST, documents * 20))).texts, seed=99)
     for number in range(10):
         client.send(client.encode(DEFAULT_QUERY, draws.draw(documents, f"warm-up {number}")), documents, repeat=number)
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     samples = []
     for number in range(1, requests + 1):
         body = client.encode(DEFAULT_QUERY, draws.draw(documents, number))
         samples.append(client.send(body, documents, repeat=number))
-    return samples, time.perf_counter() - started
+    return samples, time.perf_counter() - started, time.process_time() - processor
