@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard
 
 from hack.observability.boards import FLEET, board, chooser, section
-from hack.observability.panels import BAD_FROM_ONE, Query, lines, number, rows, states
+from hack.observability.panels import BAD_FROM_ONE, Query, lines, matrix, number, rows, states
 from hack.observability.queries import CHOSEN_OBJECTS, or_zero
 
 OBJECT = "namespace, name"
@@ -22,7 +22,8 @@ def build() -> dashboard.Dashboard:
     built = section(built, "Now", _now())
     built = section(built, "Each of them", _each())
     built = section(built, "Over time", _over_time())
-    return section(built, "Traffic", _traffic())
+    built = section(built, "Traffic", _traffic())
+    return section(built, "Benchmarks", _benchmarks())
 
 
 def holds(condition: str, status: str = "True") -> str:
@@ -164,5 +165,44 @@ def _traffic() -> list[object]:
             "Queued documents per pod",
             "What the autoscaler looks at: its target is set by spec.autoscaling.targetQueuedDocuments.",
             [Query(f"avg by ({by}) (reranker_queued_documents{{{SERVED}}})", RERANKER_NAME)],
+        ),
+    ]
+
+
+def _benchmarks() -> list[object]:
+    measured = 'namespace=~"$namespace", deployment=~"$reranker"'
+    cell = "namespace, benchmark, backend, instruction_format, documents"
+
+    def table(statistic: str) -> str:
+        figures = f"max by ({cell}) (reranker_operator_benchmark_{statistic}_seconds{{{measured}}}) * 1000"
+        return f'label_join({figures}, "scenario", " ", "benchmark", "backend", "instruction_format")'
+
+    return [
+        rows(
+            "RerankerBenchmarks",
+            "The phase that each of them is in.",
+            [
+                Query(
+                    "max by (namespace, benchmark, deployment, phase) "
+                    f"(reranker_operator_benchmark_phase{{{measured}}})",
+                    "Benchmarks",
+                )
+            ],
+            key=("namespace", "benchmark", "deployment", "phase"),
+            hidden=("Value",),
+            quiet="no RerankerBenchmark yet",
+        ),
+        *(
+            matrix(
+                f"Measured {title} in ms: documents by scenario",
+                "What the benchmarks in the cluster found, whenever that was: compare it with the live table of "
+                "*Reranker latency*.",
+                table(statistic),
+                row="documents",
+                column="scenario",
+                unit="ms",
+                quiet="no RerankerBenchmark has measured yet",
+            )
+            for title, statistic in (("mean", "mean"), ("p95", "p95"))
         ),
     ]

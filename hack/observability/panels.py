@@ -116,7 +116,9 @@ def number(
     return panel.decimals(decimals) if decimals is not None else panel
 
 
-def matrix(title: str, explanation: str, expression: str, *, row: str, column: str, unit: str) -> table.Panel:
+def matrix(
+    title: str, explanation: str, expression: str, *, row: str, column: str, unit: str, quiet: str = QUIET
+) -> table.Panel:
     """A table of one value by two labels of an instant query."""
     to_matrix = {"columnField": column, "rowField": row, "valueField": "Value", "emptyValue": "null"}
     return (
@@ -128,7 +130,7 @@ def matrix(title: str, explanation: str, expression: str, *, row: str, column: s
         .decimals(1)
         .span(12)
         .height(HEIGHT)
-        .no_value(QUIET)
+        .no_value(quiet)
         .with_target(_instant(Query(expression), "A", prometheus_models.PromQueryFormat.TABLE))
         .with_transformation(models.DataTransformerConfig(id_val="groupingToMatrix", options=to_matrix))
     )
@@ -143,6 +145,7 @@ def rows(
     span: int = WIDTH,
     hidden: Sequence[str] = (),
     steps: Sequence[Step] = (),
+    quiet: str = QUIET,
 ) -> table.Panel:
     """A table with a row for each combination of the key's labels and a column for each query, named by its legend."""
     letters = [chr(ord("A") + index) for index in range(len(queries))]
@@ -162,7 +165,7 @@ def rows(
         .datasource(SOURCE)
         .span(span)
         .height(HEIGHT)
-        .no_value(QUIET)
+        .no_value(quiet)
         .targets(
             [
                 _instant(query, letter, prometheus_models.PromQueryFormat.TABLE)

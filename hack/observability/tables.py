@@ -51,7 +51,7 @@ def _matrix(options: Mapping[str, Any], found: Sequence[Row], unit: str) -> tupl
 
 def _merged(options: Mapping[str, Any], found: Sequence[Row], unit: str) -> tuple[list[str], list[list[str]]]:
     order = sorted(options["indexByName"], key=options["indexByName"].__getitem__)
-    columns = [name for name in order if name.startswith("Value")]
+    columns = [name for name in order if name.startswith("Value") and name not in options["excludeByName"]]
     keys = [name for name in order if not name.startswith("Value") and any(name in row.labels for row in found)]
     merged: dict[tuple[str, ...], dict[str, str]] = {}
     for row in found:
