@@ -128,8 +128,7 @@ def get(url: str, path: str, headers: Mapping[str, str] | None = None, *, timeou
 def _exchange(connection: socket.socket, request: bytes, deadline: float) -> tuple[int, bytes, bool]:
     """Send and read; the third value says whether the connection can be used again."""
     try:
-        connection.settimeout(_left(deadline))
-        connection.sendall(request)
+        sent = _send(connection, request, deadline)
         response = HTTPResponse(connection)
         try:
             response.begin()
@@ -148,7 +147,17 @@ def _exchange(connection: socket.socket, request: bytes, deadline: float) -> tup
         raise
     except OSError as error:
         raise ResetError(f"the connection broke: {error}") from error
-    return response.status, body, not response.will_close
+    return response.status, body, sent and not response.will_close
+
+
+def _send(connection: socket.socket, request: bytes, deadline: float) -> bool:
+    """Whether all of it was taken. A server may refuse a long body before its end (413): its answer is read then."""
+    connection.settimeout(_left(deadline))
+    try:
+        connection.sendall(request)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
 
 
 def _body(connection: socket.socket, response: HTTPResponse, deadline: float) -> bytes:
