@@ -143,6 +143,17 @@ def test_every_value_that_a_template_reads_exists(chart: Path, explained: tuple[
     assert used <= known
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md", "charts/reranker-operator/README.md"])
+def test_what_the_pages_tell_people_to_set_exists(page: str, chart: Path, explained: tuple[Value, ...]) -> None:
+    known, groups = set(paths(explained)), {value.key for value in explained}
+    named = set(re.findall(r"([A-Za-z]+(?:\.[A-Za-z]+)+)=", (chart.parents[1] / page).read_text()))
+    told = {path for path in named if path.partition(".")[0] in groups}
+    assert told
+    # A key below a value that the templates take whole is the user's own.
+    unknown = {path for path in told - known if not any(path.startswith(f"{above}.") for above in known)}
+    assert unknown == set()
+
+
 def test_a_value_without_an_explanation_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("# Said.\nsaid: 1\nunsaid:\n  # Said.\n  inner: 2\n")
