@@ -26,13 +26,15 @@ class RerankRequest(RankBody):
     max_tokens_per_doc: fields.TokensPerDocument = None
     truncate_prompt_tokens: fields.PromptTokens = None
     truncation_side: fields.TruncationSide = None
+    truncation: fields.Truncation = None
     raw_scores: Annotated[fields.Flag, Field(description="Log-odds instead of probabilities.")] = None
     use_activation: Annotated[fields.Flag, Field(description="vLLM's word: false asks for log-odds.")] = None
 
     def question(self) -> Question:
         """Every document with the one query."""
         limits = limits_of(self.max_tokens_per_doc, self.truncate_prompt_tokens)
-        return Question([(self.query, document) for document in self.documents], self.instruction, limits)
+        pairs = [(self.query, document) for document in self.documents]
+        return Question(pairs, self.instruction, limits, truncate=self.truncation is not False)
 
     def render(self, answer: Answer) -> dict[str, Any]:
         """What `RerankResponse` describes."""

@@ -150,4 +150,5 @@ PromptTokens = Annotated[
 TruncationSide = Annotated[
     Annotated[str, AfterValidator(_right)] | None, Field(description="`right` is the only side that is cut.")
 ]
+Truncation = Annotated[bool | None, Field(description="false: a document that would have to be cut is an error (422).")]
 Flag = bool | None

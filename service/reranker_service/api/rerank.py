@@ -34,8 +34,8 @@ def create_router(service: RerankService) -> APIRouter:
     async def rerank(body: AnyRequest, request: Request) -> Response:
         """Order documents by their relevance to a query, most relevant first.
 
-        The dialect is told by the body's fields: `texts` is TEI's, `top_k` or `truncation` Voyage's, and everything
-        else gets the answer that Cohere's, Jina's and vLLM's clients parse.
+        The dialect is told by the body's fields: `texts` is TEI's, `top_k` Voyage's, and everything else gets the
+        answer that Cohere's, Jina's and vLLM's clients parse.
         """
         return await respond(service, request, body)
 

@@ -7,10 +7,10 @@ SHAPES: tuple[Shape, ...] = ("Rerank", "TEI", "Voyage")
 
 
 def shape_of(body: Any) -> Shape:
-    """TEI has `texts`, Voyage `top_k` or `truncation`; every other body is the shared one, also what is no object."""
+    """TEI has `texts`, Voyage `top_k`, if only as null; every other body is the shared one, also what is no object."""
     if isinstance(body, dict):
         if "texts" in body:
             return "TEI"
-        if "top_k" in body or "truncation" in body:
+        if "top_k" in body:
             return "Voyage"
     return "Rerank"

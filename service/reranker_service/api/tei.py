@@ -21,9 +21,7 @@ class TeiRequest(RankBody):
     texts: fields.Documents
     return_text: Annotated[fields.Flag, Field(description="Whether results carry their text.")] = None
     raw_scores: Annotated[fields.Flag, Field(description="Log-odds instead of probabilities.")] = None
-    truncate: Annotated[
-        fields.Flag, Field(description="false: a text that would have to be cut is an error (422).")
-    ] = None
+    truncate: fields.Truncation = None
     truncation_direction: fields.TruncationSide = None
     top_n: fields.TopN = None
     instruction: fields.Instruction = None

@@ -1,4 +1,4 @@
-"""Voyage: `top_k` and `truncation` in the request, `data` with plain string documents in the answer."""
+"""Voyage: `top_k` in the request, `data` with plain string documents in the answer."""
 
 from typing import Annotated, Any
 
@@ -18,9 +18,7 @@ class VoyageRequest(RankBody):
     model: Annotated[str | None, Field(description="Ignored: one model is served.")] = None
     top_k: fields.TopN = None
     return_documents: Annotated[fields.Flag, Field(description="Whether results carry their document.")] = None
-    truncation: Annotated[
-        fields.Flag, Field(description="false: a document that would have to be cut is an error (422).")
-    ] = None
+    truncation: fields.Truncation = None
     instruction: fields.Instruction = None
 
     def question(self) -> Question:

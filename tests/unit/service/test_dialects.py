@@ -247,11 +247,20 @@ async def test_voyage_gets_data_and_plain_documents(run_app: RunApp, path: str, 
 
 async def test_voyage_may_forbid_cutting_and_reads_a_text_in_detail(run_app: RunApp) -> None:
     async with run_app() as app:
-        response = await post(app, "/v1/rerank", query="a", documents=["b", LONG], truncation=False)
+        response = await post(app, "/v1/rerank", query="a", documents=["b", LONG], top_k=None, truncation=False)
         bad = await post(app, "/v1/rerank", query="a", documents=["b"], top_k=0)
     assert (response.status_code, response.json()["error"]["param"]) == (422, "documents[1]")
     assert response.json()["detail"] == response.json()["message"]
     assert (bad.status_code, bad.json()["error"]["param"]) == (400, "top_k")
+
+
+@pytest.mark.parametrize("path", SHARED)
+async def test_cutting_may_be_forbidden_in_the_shared_body_too(run_app: RunApp, path: str) -> None:
+    async with run_app() as app:
+        allowed = await post(app, path, query="a", documents=["b", LONG], truncation=True)
+        refused = await post(app, path, query="a", documents=["b", LONG], truncation=False)
+    assert allowed.json()["results"]
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "document_too_long")
 
 
 async def test_infinity_gets_plain_documents_and_a_list_of_faults(run_app: RunApp) -> None:
