@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ class Script:
             except OSError:
                 return
             self.connections += 1
-            with connection:
+            with connection, suppress(OSError):  # the client may be gone before all is said
                 self.answer(connection)
 
     def answer(self, connection: socket.socket) -> None:
