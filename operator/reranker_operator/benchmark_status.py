@@ -32,7 +32,7 @@ class Turn:
     @property
     def is_warning(self) -> bool:
         """Whether someone may want to act."""
-        return self.reason != reasons.COMPLETED and self.reason not in reasons.WAITING and self.type != "Succeeded"
+        return self.reason != reasons.COMPLETED and self.reason not in reasons.WAITING
 
 
 def stamp(moment: datetime) -> str:
@@ -74,13 +74,12 @@ def compute_status(
 
 
 def turns(before: Object | None, after: Object) -> list[Turn]:
-    """The conditions and scenarios that turned between two statuses."""
+    """What turned between two statuses: the condition Finished, which says all that Succeeded says, and failed scenarios."""
     old = {condition["type"]: condition for condition in (before or {}).get("conditions") or ()}
     turned = [
         Turn(new["type"], new["reason"], new["message"])
         for new in after["conditions"]
-        if new["reason"] != old.get(new["type"], {}).get("reason")
-        and not (new["type"] == "Succeeded" and new["status"] == "Unknown")
+        if new["type"] == "Finished" and new["reason"] != old.get("Finished", {}).get("reason")
     ]
     past: Sequence[Object] = (before or {}).get("scenarios") or ()
     for position, scenario in enumerate(after["scenarios"]):
