@@ -9,7 +9,7 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from reranker_bench.argument_types import (
     above_zero,
@@ -41,8 +41,37 @@ METHOD = (
 )
 
 
+class _Asked(argparse.Action):
+    """A URL and the numbers of documents, each once at most and in either order."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        """Sort them by what they are."""
+        del option_string
+        for name, kind in (("url", str), ("documents", tuple)):
+            given = [value for value in values if isinstance(value, kind)]
+            if len(given) > 1:
+                parser.error(f"{'one URL' if kind is str else 'the numbers of documents in one word, N,N,...'}, please")
+            if given:
+                setattr(namespace, name, given[0])
+
+
+def add_asked(command: argparse.ArgumentParser) -> None:
+    """The server's URL and the numbers of documents, both of which may be left out."""
+    command.add_argument(
+        "asked",
+        nargs="*",
+        type=lambda value: url(value) if "://" in value else sizes(value),
+        action=_Asked,
+        metavar="[URL] N,N,...",
+        help=f"the server (or --url), and numbers of documents a request, in this order (default {DEFAULT_DOCUMENTS})",
+    )
+    command.set_defaults(documents=sizes(DEFAULT_DOCUMENTS))
+
+
 def add_sizes(command: argparse.ArgumentParser) -> None:
-    """The numbers of documents."""
+    """The numbers of documents alone."""
     command.add_argument(
         "documents",
         nargs="?",

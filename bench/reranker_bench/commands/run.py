@@ -16,10 +16,10 @@ from reranker_bench import report
 from reranker_bench.arguments import (
     METHOD,
     Commands,
+    add_asked,
     add_method,
     add_output,
     add_server,
-    add_sizes,
     add_wait,
 )
 from reranker_bench.console import say
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     """Its flags."""
     command = commands.add_parser("run", help="warm up, time the requests, print the table", description=METHOD)
     command.set_defaults(command=execute)
-    add_sizes(command)
+    add_asked(command)
     add_method(command)
     add_server(command)
     add_wait(command)

@@ -16,6 +16,12 @@ def test_the_defaults_are_those_of_the_method() -> None:
     assert (given.titles, given.wait, given.allow_errors, given.quiet_runs) == (None, 0, False, False)
 
 
+@pytest.mark.parametrize("line", ["http://host:1/base 1,2", "1,2 http://host:1/base", "1,2 --url http://host:1/base"])
+def test_the_server_can_be_named_with_or_without_its_flag(line: str) -> None:
+    given = parser().parse_args(["run", *line.split()])
+    assert (given.url, given.documents) == ("http://host:1/base", (1, 2))
+
+
 def test_the_command_line_of_the_method_is_understood() -> None:
     line = "run 100,200,400,600,800,1000 --repeat 5 --seed 42 --quiet-runs --timeout 360 --tag T --json-summary-out f"
     given = parser().parse_args(line.split())
@@ -47,6 +53,9 @@ def test_the_command_line_of_the_method_is_understood() -> None:
         (("100", "--api-key", "schlüssel"), "can't stand in a header"),
         (("100", "--url", "http://x:99999"), "not a URL"),
         (("100", "--no-such-flag"), "unrecognized arguments"),
+        (("100", "200"), "in one word, N,N,..."),
+        (("http://a", "http://b"), "one URL, please"),
+        (("100", "ftp://x"), "http://host:8000"),
     ],
 )
 def test_wrong_usage_is_refused_by_name(
