@@ -74,7 +74,7 @@ def compute_status(
 
 
 def turns(before: Object | None, after: Object) -> list[Turn]:
-    """What turned between two statuses: the condition Finished, which says all that Succeeded says, and failed scenarios."""
+    """What turned between two statuses: Finished, which says all that Succeeded says, and scenarios that failed."""
     old = {condition["type"]: condition for condition in (before or {}).get("conditions") or ()}
     turned = [
         Turn(new["type"], new["reason"], new["message"])
