@@ -20,7 +20,7 @@ def build() -> dashboard.Dashboard:
         chooser("reranker", "Reranker", f'{replicas}{{namespace=~"$namespace"}}', "name")
     )
     built = section(built, "Now", _now())
-    built = section(built, "Each of them", _each())
+    built = section(built, "Each of them", [*_each(), *_score_checks()])
     built = section(built, "Over time", _over_time())
     built = section(built, "Traffic", _traffic())
     return section(built, "Benchmarks", _benchmarks())
@@ -98,6 +98,29 @@ def _each() -> list[object]:
                 "engine_version",
             ),
         ),
+    ]
+
+
+def _score_checks() -> list[object]:
+    """What each pod found when it checked itself; a pod that had nothing to check with is in none of these."""
+    pod = "namespace, reranker, pod"
+
+    def found(metric: str) -> str:
+        return f"min by ({pod}) (reranker_score_check_{metric}{{{SERVED}}})"
+
+    return [
+        rows(
+            "Score checks",
+            "What each pod found when it checked its own ranking. Margins and drift are in log-odds.",
+            [
+                Query(found("passed"), "Passed"),
+                Query(found("violations"), "Pairs in the wrong order"),
+                Query(found("worst_margin"), "Least margin"),
+                Query(found("max_drift"), "Drift from the baseline"),
+            ],
+            key=("namespace", "reranker", "pod"),
+            quiet="no pod has a golden set to check itself with",
+        )
     ]
 
 

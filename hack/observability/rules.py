@@ -190,10 +190,10 @@ def _reranker_alerts() -> list[dict[str, Any]]:
         ),
         _alert(
             "RerankerScoreCheckFailed",
-            _condition("ScoringVerified", "False"),
+            f"min by ({RERANKER}, pod) (reranker_score_check_passed) == 0",
             "critical",
-            "{{ $labels.namespace }}/{{ $labels.name }} ranks wrongly",
-            "A pod's scores contradict the golden set, or differ from the baseline by more than is allowed.",
+            "{{ $labels.namespace }}/{{ $labels.pod }} ranks wrongly",
+            "Its scores contradict the golden set, or differ from the baseline by more than is allowed.",
             hold="1m",
         ),
         _alert(

@@ -14,6 +14,8 @@ from hack.observability.boards import as_json
 from reranker_operator.benchmark_metrics import BenchmarkFigures
 from reranker_operator.metrics import Metrics as OperatorMetrics
 from reranker_service.metrics import Metrics as ServiceMetrics
+from reranker_service.score_check.check import Report
+from reranker_service.score_check.verdict import BaselineFigures, OrderFigures
 
 BUILT_IN = {"__rate_interval", "__range"}
 
@@ -96,9 +98,12 @@ def test_legends_name_labels_that_the_query_keeps() -> None:
 def known_metrics() -> set[str]:
     """The sample names that the service and the operator can expose."""
     names: set[str] = set()
-    operator = OperatorMetrics().registry
+    service, operator = ServiceMetrics(backend="b", instruction_format="f"), OperatorMetrics().registry
+    order = OrderFigures(pairs=1, violations=0, worst_margin=1, worst="")
+    baseline = BaselineFigures("compared", limit=1, max_drift=0)
+    service.show_score_check(Report("enforce", "passed", "", baseline, order=order))
     BenchmarkFigures(operator)
-    for registry in (ServiceMetrics(backend="b", instruction_format="f").registry, operator):
+    for registry in (service.registry, operator):
         for family in registry.collect():
             suffixes = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",)}.get(family.type, ("",))
             names |= {f"{family.name}{suffix}" for suffix in suffixes}
