@@ -95,7 +95,7 @@ def decide(seen: Seen, settings: Settings) -> Decision:
     if position is None:
         return _after_the_end(seen, run)
     course = _Course(_states(seen.resource, spec))
-    wait = _turn(seen, run) if course.states[0].start_time is None else None
+    wait = _turn(seen, run) if all(state.phase == "Pending" for state in course.states) else None
     if wait is not None:
         course.now, course.again_after = wait, WAIT_SECONDS
     else:

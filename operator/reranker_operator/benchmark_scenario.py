@@ -14,7 +14,7 @@ from reranker_operator.benchmark_status import parse_stamp, stamp
 from reranker_operator.desired.benchmark_job import Measured, results_file, scenario_job
 from reranker_operator.desired.benchmark_reranker import temporary_reranker
 from reranker_operator.desired.benchmark_run import BenchmarkRun
-from reranker_operator.names import BENCHMARK_CONTAINER, BENCHMARK_KIND
+from reranker_operator.names import BENCHMARK_CONTAINER, BENCHMARK_KIND, CONTAINER
 
 Object = dict[str, Any]
 
@@ -153,9 +153,15 @@ def _when_it_serves(scene: Scene, state: ScenarioStatus, reranker: Object) -> St
 
 def _make_job(scene: Scene, state: ScenarioStatus, reranker: Object) -> Step:
     left = _limit(scene) - (scene.now - _start(scene, state))
-    measured = Measured(reranker["metadata"]["name"], reranker["spec"])
+    measured = Measured(reranker["metadata"]["name"], reranker["spec"], _image(scene.server_pods))
     job = scenario_job(scene.run, scene.position, measured, max(1, int(left.total_seconds())))
     return Step(_measuring(scene, state), apply=[job], again_after=MEASURING_LOOK_SECONDS)
+
+
+def _image(pods: Sequence[Object]) -> str | None:
+    """The image that the reranker's pods run."""
+    containers = (container for pod in pods for container in pod["spec"].get("containers", ()))
+    return next((container.get("image") for container in containers if container["name"] == CONTAINER), None)
 
 
 def _measuring(scene: Scene, state: ScenarioStatus) -> ScenarioStatus:

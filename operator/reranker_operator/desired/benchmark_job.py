@@ -30,6 +30,8 @@ class Measured:
     name: str
     spec: dict[str, Any]
     """Its spec as the API server gives it."""
+    image: str | None = None
+    """The image that its pods run."""
 
 
 def scenario_job(run: BenchmarkRun, position: int, measured: Measured, seconds: int) -> dict[str, Any]:
@@ -132,6 +134,8 @@ def _arguments(run: BenchmarkRun, position: int, measured: Measured) -> list[str
         given["api-key-file"] = f"{KEY_MOUNT}/key"
     if (gpu := measured.spec.get("gpu")) is not None:
         given["gpu"] = gpu["type"]
+    if measured.image is not None:
+        given["image"] = measured.image
     sizes = ",".join(map(str, spec.documents))
     arguments = ["run", sizes, "--quiet-runs", *(f"--{name}={value}" for name, value in given.items())]
     return [argument.replace("$", "$$") for argument in arguments]  # Kubernetes would expand $(NAME)

@@ -70,6 +70,16 @@ def test_pods_of_before_must_have_ended_first():
     assert "the pod old of before has not ended yet" in world.scenario(0)["message"]
 
 
+def test_results_name_the_image_that_was_measured():
+    world = World(in_place())
+    world.step()
+    container = {"name": "reranker", "image": "service:7"}
+    world.target_pods = [{"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}]
+    world.step()
+    arguments = world.jobs["matrix-s1"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--image=service:7" in arguments
+
+
 def test_change_of_the_spec_in_the_middle_is_carried_out_under_the_scenario_and_is_told():
     world = World(in_place())
     world.step()
