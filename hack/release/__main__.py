@@ -1,7 +1,6 @@
 """Checks and builds a release into dist/: `python -m hack.release [--final] [--no-images]`."""
 
 import argparse
-import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -30,10 +29,10 @@ def main() -> int:
         print(f"release-check: {error}", file=sys.stderr)
         return 1
     print(f"version {versions.project_version(ROOT)}")
-    lines = [f"{_sha256(file)}  {file.name}" for file in files]
+    lines = [f"{artifacts.sha256(file)}  {file.name}" for file in files]
     (chosen.output / "SHA256SUMS").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for file, line in zip(files, lines, strict=True):
-        print(f"  {line[:12]}…  {file.stat().st_size / 1e6:8.2f} MB  {file.name}")
+        print(f"  {file.stat().st_size:>13,} bytes  {line}")
     return 0
 
 
@@ -44,13 +43,12 @@ def build(output: Path, *, with_images: bool) -> list[Path]:
     output.mkdir(parents=True)
     package = artifacts.chart(ROOT, output, version)
     artifacts.chart_renders(package, version)
-    files = [artifacts.wheel(ROOT, output, version), package, *artifacts.bills(ROOT, output)]
-    return files + (artifacts.images(ROOT, output) if with_images else [])
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    archives = artifacts.images(ROOT, output) if with_images else []
+    bills = [artifacts.bill_of_image(ROOT, archive, version) for archive in archives]
+    described = {bill.name.removeprefix("sbom-").removesuffix(".cdx.json") for bill in bills}
+    bills += artifacts.bills(ROOT, output, [role for role in artifacts.ROLES if role not in described])
+    artifacts.validate(ROOT, bills)
+    return [artifacts.wheel(ROOT, output, version), package, *bills, *archives]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Builds what a release consists of, and looks into each of it: a file that is there may still be the wrong one."""
 
+import hashlib
 import json
 import os
 import subprocess
 import tarfile
+import tomllib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -12,6 +15,8 @@ import yaml
 from hack.chart.helm import find_helm
 from hack.images.current import images_of, remembered_base
 from hack.images.names import DEFAULT_TARGETS
+from hack.release.image_content import ArchiveError, installed
+from hack.release.sbom import bill, not_as_locked
 
 PACKAGES = ("reranker_operator", "reranker_service", "reranker_bench")
 ROLES = {
@@ -21,6 +26,17 @@ ROLES = {
     "bench": ("bench",),
 }
 """The extras in each image; one bill of materials an image."""
+# It reads the bills in a throw-away environment, so that the project's own need not carry it. jsonschema comes without
+# its checks of formats: those of URLs take seconds for each package.
+VALIDATOR = ("--with", "cyclonedx-python-lib>=11", "--with", "jsonschema")
+VALIDATE = """\
+import pathlib, sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+validator = JsonStrictValidator(SchemaVersion.V1_5)
+wrong = {name: validator.validate_str(pathlib.Path(name).read_text()) for name in sys.argv[1:]}
+sys.exit("\\n".join(f"{name}: {error}" for name, error in wrong.items() if error) or 0)
+"""
 
 
 class ReleaseError(Exception):
@@ -64,14 +80,15 @@ def chart(root: Path, target: Path, version: str) -> Path:
     return file
 
 
-def bills(root: Path, target: Path) -> list[Path]:
-    """A bill of materials (CycloneDX) for each image, out of the lock file.
+def bills(root: Path, target: Path, roles: Iterable[str] = tuple(ROLES)) -> list[Path]:
+    """A bill of materials (CycloneDX) for each image, out of the lock file: for images that are not built.
 
     Raises:
         ReleaseError: one can't be written, or lists nothing.
     """
     written = []
-    for role, extras in ROLES.items():
+    for role in roles:
+        extras = ROLES[role]
         file = target / f"sbom-{role}.cdx.json"
         chosen = [part for extra in extras for part in ("--extra", extra)]
         how = ("--frozen", "--no-default-groups", "--quiet", "--format", "cyclonedx1.5", "--output-file", str(file))
@@ -81,6 +98,49 @@ def bills(root: Path, target: Path) -> list[Path]:
             raise ReleaseError(f"{file.name} lists nothing: is uv.lock complete?")
         written.append(file)
     return written
+
+
+def bill_of_image(root: Path, archive: Path, version: str) -> Path:
+    """A bill of materials of what is installed in an image: Debian's packages and Python's.
+
+    Raises:
+        ReleaseError: it can't be read, or holds a Python package in another version than uv.lock has.
+    """
+    name = archive.name.removesuffix(".oci.tar")
+    try:
+        packages = installed(archive)
+    except ArchiveError as error:
+        raise ReleaseError(str(error)) from error
+    if wrong := not_as_locked(packages, _locked(root), "reranker-operator"):
+        raise ReleaseError("\n".join(f"{name}: {line}" for line in wrong))
+    file = archive.with_name(f"sbom-{name.removeprefix('reranker-')}.cdx.json")
+    content = bill(name, version, sha256(archive), packages)
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
+
+
+def validate(root: Path, written: Iterable[Path]) -> None:
+    """Hold bills of materials against CycloneDX's own schema.
+
+    Raises:
+        ReleaseError: one is not as the schema has it.
+    """
+    how = ("run", "--quiet", "--no-project", *VALIDATOR, "python", "-c", VALIDATE)
+    _run("validating the bills of materials", str(root / "hack/uv"), *how, *map(str, written))
+
+
+def sha256(file: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _locked(root: Path) -> dict[str, set[str]]:
+    """The versions that uv.lock has of each package."""
+    versions: dict[str, set[str]] = {}
+    for package in tomllib.loads((root / "uv.lock").read_text(encoding="utf-8"))["package"]:
+        versions.setdefault(package["name"], set()).add(package["version"])
+    return versions
 
 
 def images(root: Path, target: Path) -> list[Path]:

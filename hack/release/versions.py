@@ -1,5 +1,6 @@
 """Do all the places that name the version name the same one, and does the changelog have something to say about it?"""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -8,6 +9,10 @@ from pathlib import Path
 import yaml
 
 HEADING = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
+
+# What users copy from: an image that is named there with a number has the number of this version.
+PAGES = ("README.md", "docs/**/*.md", "examples/**/*.yaml", "examples/**/*.md", "charts/**/*.md")
+IMAGE = re.compile(r"(reranker-(?:operator|service-cpu|service|bench)):v?(\d+\.\d+\.\d+[\w.-]*)")
 
 
 def project_version(root: Path) -> str:
@@ -43,6 +48,13 @@ def _named(root: Path) -> Iterator[tuple[str, str]]:
     settings = (root / "operator/reranker_operator/settings.py").read_text(encoding="utf-8")
     for name, tag in re.findall(r'"(reranker-[a-z-]+):([^"]+)"', settings):
         yield f"settings.py of the operator, {name}", tag
+    openapi = json.loads((root / "docs/openapi.json").read_text(encoding="utf-8"))
+    yield "docs/openapi.json info.version", str(openapi["info"]["version"])
+    lock = tomllib.loads((root / "uv.lock").read_text(encoding="utf-8"))["package"]
+    yield "uv.lock", next((each["version"] for each in lock if each["name"] == "reranker-operator"), "nothing")
+    for file in (each for pattern in PAGES for each in sorted(root.glob(pattern)) if each.is_file()):
+        for name, tag in IMAGE.findall(file.read_text(encoding="utf-8")):
+            yield f"{file.relative_to(root)}, {name}", tag
 
 
 def _one(pattern: str, text: str) -> str:

@@ -16,6 +16,9 @@ PLACES = (
     "charts/reranker-operator/Chart.yaml",
     "service/reranker_service/__init__.py",
     "operator/reranker_operator/settings.py",
+    "docs/openapi.json",
+    "uv.lock",
+    "README.md",
 )
 
 
@@ -46,6 +49,8 @@ def test_this_checkout_fits() -> None:
         ("service/reranker_service/__init__.py", '"{}"', '"9.9.9"', "reranker_service.__version__ says 9.9.9"),
         ("service/reranker_service/__init__.py", "__version__", "__ver__", "__version__ says nothing"),
         ("operator/reranker_operator/settings.py", "cpu:{}", "cpu:9.9.9", "reranker-service-cpu says 9.9.9"),
+        ("docs/openapi.json", '"version": "{}"', '"version": "9.9.9"', "openapi.json info.version says 9.9.9"),
+        ("README.md", "# ", "Run reranker-bench:9.9.9.\n# ", "README.md, reranker-bench says 9.9.9"),
         ("pyproject.toml", 'version = "{}"', 'version = "9.9.9"', "pyproject.toml says 9.9.9"),
     ],
 )
