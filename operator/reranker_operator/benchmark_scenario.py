@@ -15,6 +15,7 @@ from reranker_operator.desired.benchmark_job import Measured, results_file, scen
 from reranker_operator.desired.benchmark_reranker import temporary_reranker
 from reranker_operator.desired.benchmark_run import BenchmarkRun
 from reranker_operator.names import BENCHMARK_CONTAINER, BENCHMARK_KIND, CONTAINER
+from reranker_operator.reasons import CRASH_LOOP, OOM_KILLED
 
 Object = dict[str, Any]
 
@@ -22,6 +23,8 @@ LOOK_SECONDS = 2.0
 """How often a reranker that starts is looked at."""
 SLACK = timedelta(seconds=30)
 """How much longer than Kubernetes' own deadline a Job that doesn't end is waited for."""
+_ENDED = frozenset({CRASH_LOOP, OOM_KILLED})
+"""What a container that has ended counts as, however it did."""
 MEASURING_LOOK_SECONDS = 15.0
 """A Job's end is seen at once; this is for pods that can't start, and for the slack."""
 
@@ -193,6 +196,8 @@ def _measure(scene: Scene, state: ScenarioStatus) -> Step:
     since = parse_stamp(state.measuring_time) if state.measuring_time is not None else scene.now
     no_patience_for_gpus = timedelta(0)
     trouble = trouble_of(scene.job_pods, since, scene.now, no_patience_for_gpus, BENCHMARK_CONTAINER)
+    if trouble is not None and trouble.reason in _ENDED:
+        trouble = None  # the Job's controller is about to say how it ended
     if isinstance(trouble, Hopeless) and trouble.reason != reasons.UNSCHEDULABLE:
         return _fail(scene, state, trouble.reason, f"the benchmark's own pod: {trouble.message}", delete=[scene.job])
     told = f"the benchmark's own pod: {trouble.message}" if trouble is not None else None
@@ -202,10 +207,13 @@ def _measure(scene: Scene, state: ScenarioStatus) -> Step:
 
 def _result(scene: Scene, state: ScenarioStatus, end: Mapping[str, Any]) -> ScenarioStatus:
     """The scenario after its Job's end."""
-    message = _termination_message(scene.job_pods)
+    ended = _container_end(scene.job_pods)
     try:
-        summary = read_summary(message)
+        summary = read_summary(ended.get("message") or "")
     except SummaryError as error:
+        if ended.get("reason") == "OOMKilled":
+            message = "the benchmark's own pod needed more memory than its limit (job.resources)"
+            return failed(state, OOM_KILLED, message, scene.now)
         if end.get("reason") == "DeadlineExceeded":
             return failed(state, reasons.TIME_LIMIT, f"it was not done within {_limit_words(scene)}", scene.now)
         why = f"{end['message']}: {error}" if end.get("message") else str(error)
@@ -251,14 +259,15 @@ def _remark(scene: Scene, state: ScenarioStatus) -> str | None:
     return None
 
 
-def _termination_message(pods: Sequence[Object]) -> str:
-    """What the container said at its end."""
+def _container_end(pods: Sequence[Object]) -> Mapping[str, Any]:
+    """How the container ended; empty where its pod is gone."""
     for pod in pods:
         for status in (pod.get("status") or {}).get("containerStatuses") or ():
             ended = (status.get("state") or {}).get("terminated")
             if status["name"] == BENCHMARK_CONTAINER and ended is not None:
-                return str(ended.get("message") or "")
-    return ""
+                found: Mapping[str, Any] = ended
+                return found
+    return {}
 
 
 def _end_of(job: Object) -> Mapping[str, Any] | None:

@@ -339,6 +339,28 @@ def test_benchmark_pod_whose_image_cannot_be_pulled_fails_the_scenario_after_a_w
     assert not world.jobs
 
 
+def test_pod_that_has_ended_is_not_taken_for_a_crash_before_its_job_has_ended():
+    world = World(benchmark())
+    world.step()
+    world.bring_up()
+    world.step()
+    world.pods = [job_pod("matrix-s1", message())]
+    world.step()
+    assert (world.scenario(0)["phase"], world.scenario(0).get("reason")) == ("Measuring", None)
+
+
+def test_benchmark_pod_that_ran_out_of_memory_is_told():
+    world = World(benchmark())
+    world.step()
+    world.bring_up()
+    world.step()
+    world.end_job("", "Failed", "BackoffLimitExceeded")
+    world.pods[0]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] = "OOMKilled"
+    world.step()
+    assert world.scenario(0)["reason"] == "OOMKilled"
+    assert "job.resources" in world.scenario(0)["message"]
+
+
 def test_at_rest_the_same_status_comes_out():
     world = World(benchmark())
     world.step()
