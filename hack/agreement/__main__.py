@@ -35,15 +35,17 @@ class Run:
 
     def expected(self) -> None:
         """What transformers gives for the prompts of each format, and of each room that a backend leaves them."""
-        values = {}
-        for fmt in FORMATS:
-            for generated in (0, 1):
-                prompts = reference.prompts(self.model, self.groups, fmt, MAX_MODEL_LEN - generated)
-                values[f"{fmt} {generated}"] = reference.score(self.model, [ids for ids, _ in prompts])
-                print(
-                    f"expected: {fmt}, {len(prompts)} prompts of at most {MAX_MODEL_LEN - generated} tokens", flush=True
-                )
-        reference.save(self.folder / "expected.json", values)
+        prompts = {
+            f"{fmt} {generated}": [
+                ids for ids, _ in reference.prompts(self.model, self.groups, fmt, MAX_MODEL_LEN - generated)
+            ]
+            for fmt in FORMATS
+            for generated in (0, 1)
+        }
+        scores = iter(reference.score(self.model, [ids for each in prompts.values() for ids in each]))
+        reference.save(
+            self.folder / "expected.json", {name: [next(scores) for _ in each] for name, each in prompts.items()}
+        )
 
     def ours(self, backends: tuple[str, ...] = BACKENDS) -> None:
         """Each backend and format of the service, over HTTP."""

@@ -26,6 +26,7 @@ def score(model: Path, prompts: list[list[int]]) -> list[float]:
     from tokenizers import Tokenizer  # noqa: PLC0415
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
+    torch.set_num_threads(1)  # a small model is slower on several, and far slower beside other work
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     yes, no = tokenizer.token_to_id("yes"), tokenizer.token_to_id("no")
     network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()

@@ -10,9 +10,9 @@ from tests.clients.matrix import ADAPTERS
 PAGE = Path("docs/api.md")
 BEGIN, END = "<!-- matrix: begin -->\n", "<!-- matrix: end -->\n"
 ERRORS = {
-    "empty query": "empty query",
-    "no documents": "no documents",
-    "top_n 0": "top_n 0",
+    "empty query": "query",
+    "no documents": "documents",
+    "top_n 0": "top_n",
     "key": "401",
     "large body": "413",
     "long query": "422",
@@ -23,7 +23,7 @@ ERRORS = {
 
 def table(cells: dict[tuple[str, str], dict[str, Any]]) -> str:
     """One row a client."""
-    head = ["client", "path", "ranks", "top_n", "documents", "key", *ERRORS.values()]
+    head = ["client", "path", "ranks", "top_n", "documents", "key", "raises"]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for adapter in ADAPTERS:
         seen = {check: cells[adapter.name, check] for check in ("ranks", "top_n", "documents", *ERRORS)}
@@ -34,7 +34,7 @@ def table(cells: dict[tuple[str, str], dict[str, Any]]) -> str:
             _mark(seen["top_n"]),
             _mark(seen["documents"]) if adapter.offers_documents else "–",
             "sent" if adapter.sends_key else "none",
-            *(_exception(seen[check]) for check in ERRORS),
+            _exceptions(seen),
         ]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
@@ -44,12 +44,16 @@ def _mark(cell: dict[str, Any]) -> str:
     return "✓" if cell["ok"] else "**fails**"
 
 
-def _exception(cell: dict[str, Any]) -> str:
-    """The exception's name; `–` where the client answers such a call itself."""
-    if not cell["ok"]:
-        return "**fails**"
-    what = cell["what"].removeprefix("sent; a wrong one: ").removeprefix("sends none: ")
-    return "–" if what.startswith("answered by the client itself") else f"`{what.split(':')[0]}`"
+def _exceptions(seen: dict[str, dict[str, Any]]) -> str:
+    """Each exception with what it is raised for; nothing for what the client answers itself."""
+    causes: dict[str, list[str]] = {}
+    for check, cause in ERRORS.items():
+        what = seen[check]["what"].removeprefix("sent; a wrong one: ").removeprefix("sends none: ")
+        if not seen[check]["ok"]:
+            causes.setdefault("**fails**", []).append(cause)
+        elif not what.startswith("answered by the client itself"):
+            causes.setdefault(f"`{what.split(':')[0]}`", []).append(cause)
+    return "; ".join(f"{name}: {', '.join(each)}" for name, each in causes.items())
 
 
 def main(record: Path) -> None:
