@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Run:
             self.folder / "expected.json", {name: [next(scores) for _ in each] for name, each in prompts.items()}
         )
 
-    def ours(self, backends: tuple[str, ...] = BACKENDS) -> None:
+    def ours(self, backends: Sequence[str] = BACKENDS) -> None:
         """Each backend and format of the service, over HTTP."""
         expected = reference.load(self.folder / "expected.json")
         for backend in backends:
@@ -64,14 +65,14 @@ class Run:
                     )  # fmt: skip
                 self._keep(f"ours-{backend}-{fmt}", found)
 
-    def vllm(self) -> None:
+    def vllm(self, names: Sequence[str] = tuple(VARIANTS)) -> None:
         """`vllm serve` with each template."""
         expected = reference.load(self.folder / "expected.json")["standard 0"]
         prompts = reference.prompts(self.model, self.groups, "standard", MAX_MODEL_LEN)
-        for name, (template, _) in VARIANTS.items():
+        for name in names:
             with (
                 tempfile.TemporaryDirectory() as scratch,
-                servers.vllm(Path(scratch), self.model, MAX_MODEL_LEN, template) as url,
+                servers.vllm(Path(scratch), self.model, MAX_MODEL_LEN, VARIANTS[name][0]) as url,
             ):
                 found = measure.vllm_server(url, self.groups, expected, [cut for _, cut in prompts])
             self._keep(f"vllm-{name}", found)
@@ -91,6 +92,7 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=cache / "agreement", help="where what was found is kept")
     parser.add_argument("--backend", choices=BACKENDS, help="only this backend, in the step `ours`")
+    parser.add_argument("--template", choices=VARIANTS, help="only this template, in the step `vllm`")
     arguments = parser.parse_args()
     unknown = set(arguments.steps) - set(STEPS)
     if unknown:
@@ -102,7 +104,7 @@ def main() -> None:
         elif step == "ours":
             run.ours((arguments.backend,) if arguments.backend else BACKENDS)
         elif step == "vllm":
-            run.vllm()
+            run.vllm((arguments.template,) if arguments.template else tuple(VARIANTS))
         else:
             report.write(run.folder, BACKENDS, FORMATS)
 

@@ -21,7 +21,7 @@ SEPARATED = f"{_HEAD}{_BODY.replace(chr(10), chr(10) * 2)}{_THINK}\n\n\n"
 VARIANTS: dict[str, tuple[str | None, str]] = {
     "as published": (AS_PUBLISHED, "ends in `</think>` and two line breaks, of which Jinja keeps one"),
     "exact": (EXACT, "one more line break at its end, so that two are left"),
+    "none": (None, "no template: query and document, one behind the other"),
     "without thinking": (WITHOUT_THINKING, "no empty thinking block"),
     "separated": (SEPARATED, "empty lines between the three fields"),
-    "none": (None, "no template: query and document, one behind the other"),
 }
