@@ -48,7 +48,7 @@ def body(titles: Titles, count: int, extra: dict[str, Any]) -> bytes:
 
 def one_by_one(port: int, bodies: list[bytes], documents: int) -> list[float]:
     """Milliseconds of each request; every answer is read whole and must hold every document, best first."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     times = []
     for each in bodies:
         begin = time.perf_counter()

@@ -64,14 +64,15 @@ def remember(**found: object) -> None:
 
 def random_weights(config: ModelConfig, dtype: torch.dtype, seed: int = 0, vocabulary: int = 151669) -> ModelWeights:
     """Weights that keep activations of about one size through all layers."""
-    generator = torch.Generator("cuda").manual_seed(seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    generator = torch.Generator(device).manual_seed(seed)
 
     def matrix(rows: int, columns: int, scale: float = 1.0) -> torch.Tensor:
-        values = torch.randn(rows, columns, generator=generator, device="cuda") * (scale * columns**-0.5)
+        values = torch.randn(rows, columns, generator=generator, device=device) * (scale * columns**-0.5)
         return values.to(torch.bfloat16).to(dtype)
 
     def norm(size: int) -> torch.Tensor:
-        values = 0.5 + torch.rand(size, generator=generator, device="cuda")
+        values = 0.5 + torch.rand(size, generator=generator, device=device)
         return values.to(torch.bfloat16).to(dtype)
 
     layers = [

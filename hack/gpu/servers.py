@@ -1,8 +1,9 @@
-"""Times rerank servers over HTTP on one GPU, at the 0.6B shape with random weights; see docs/results/packed-h100.md.
+"""Times rerank servers over HTTP on one machine, at the 0.6B shape with random weights; see docs/results.
 
 Usage: python3 -m hack.gpu.servers SERVER ..., each of `packed`, `packed-cold` (no compiled kernels kept), `vllm`,
 `score`, `generate`; several joined by `+` are started together and measured one after another. Environment: LOAD_S
-seconds a load test (0: none), REPEAT, OUT where JSON and the servers' logs go. Write the checkpoint before; see there.
+seconds a load test (0: none); COUNTS, FORMS, REPEAT and WARM (requests not counted); OUT where JSON and the servers'
+logs go; CHECKPOINT (see `checkpoint`, which writes it). Without a GPU, `packed` and `score` compute on the CPU.
 """
 
 import contextlib
@@ -28,10 +29,10 @@ from hack.gpu.clients import Titles, body, one_by_one
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("OUT", "/tmp/out"))  # noqa: S108 - on a machine of our own
-COUNTS = (100, 200, 400, 600, 800, 1000)
-FORMS = ("compact", "standard")
+COUNTS = tuple(map(int, os.environ.get("COUNTS", "100,200,400,600,800,1000").split(",")))
+FORMS = tuple(os.environ.get("FORMS", "compact,standard").split(","))
 REPEAT = int(os.environ.get("REPEAT", "7"))
-WARM = 2
+WARM = int(os.environ.get("WARM", "2"))
 LOAD_S = float(os.environ.get("LOAD_S", "0"))
 INSTRUCTION = "Rank products by query with category & style match prioritized"
 STANDARD = (
@@ -211,7 +212,7 @@ def measure(names: list[str], titles: Titles) -> list[dict[str, Any]]:
             results += [sweep(server, form, titles) for form in ((server.form,) if server.form else FORMS)]
             if LOAD_S and server.form != "standard":
                 results += load(server, "compact", titles)
-    if not names[0].startswith("packed"):
+    if not names[0].startswith("packed") or len(FORMS) == 1:
         return results
     # The format is part of our configuration: the other one is a start of its own, with the kernels compiled by now.
     other = start("packed", "standard", 8200, shared=False)

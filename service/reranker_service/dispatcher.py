@@ -97,7 +97,8 @@ class Dispatcher:
             EngineError: at least one prompt could not be scored.
             Exception: whatever iterating `chunks` raises.
         """
-        job = Job(documents, sort=self._sort)
+        # An engine with a device of its own lays its batches out itself, in the order that suits it.
+        job = Job(documents, sort=self._sort and not self._engine.capacity.overlaps)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[job] = done, on_scored
         self._queue.put(job)

@@ -158,8 +158,8 @@ class PromptBuilder:
     ) -> Iterator[EncodedPairs]:
         """The prompts of (query, document) pairs as arrays, each distinct query encoded once.
 
-        They come `at_once` documents of one query at a time (None: all), so that the first can be scored while the
-        others are encoded. No text is encoded before the first is asked for.
+        They come in growing lots of one query, `at_once` documents first (None: all), so that the first can be scored
+        while the others are encoded. No text is encoded before the first is asked for.
 
         Raises:
             QueryTooLong: one of the queries leaves no room for a document token; told before anything is yielded.
@@ -172,8 +172,11 @@ class PromptBuilder:
         for query, places in places_of.items():
             head, kept = heads[query]
             size = at_once or len(places)
-            for start in range(0, len(places), size):
-                some = places[start : start + size]
+            start = 0
+            while some := places[start : start + size]:
+                start += size
+                # Twice as many as before: few lots, each ready when those before it have been scored.
+                size *= 2
                 encoded = self._tokenizer.encode_batch([f" {pairs[place][1]}" for place in some])
                 prompts, truncated = self._put_together(head, encoded, kept)
                 yield EncodedPairs(prompts, np.asarray(some, np.int64), truncated, len(self._suffix))

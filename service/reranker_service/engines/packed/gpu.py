@@ -10,9 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reranker_service.engines.packed.choices import Choices
@@ -133,7 +131,6 @@ class GpuModel:
             _Upload(torch.empty(most, dtype=torch.int32, pin_memory=on_gpu), torch.cuda.Event() if on_gpu else None)
             for _ in range(UPLOADS)
         )
-        self._download_stream = torch.cuda.Stream() if on_gpu else None
         self._graphs: dict[int, _Graph] = {}
         self._pool: Any = None
 
@@ -152,8 +149,8 @@ class GpuModel:
         return sum(buffer.nbytes for buffer in self._buffers.values())
 
     @torch.inference_mode()
-    def submit(self, part: Part) -> Tensor:
-        """Queue a part. Returns its log-odds (n,) on the device, there once the stream has come to them."""
+    def submit(self, part: Part, answers: Tensor) -> None:
+        """Queue a part. `answers` (n,) in pinned memory get its log-odds, there once the stream has come so far."""
         tiles = token_tiles(part, self._choices.attention.tile)
         ends = last_tiles(part, self._choices.last_attention.tile)
         exact = Shape(len(part.ids), len(part.last), len(tiles), len(ends))
@@ -166,24 +163,13 @@ class GpuModel:
         buffer = self._uploaded[: shape.total] if graph is None else graph.buffer
         buffer.copy_(upload.memory[: shape.total], non_blocking=True)
         upload.read.record()
-        if graph is not None:
+        if graph is None:
+            scores = torch.empty(exact.documents, dtype=torch.float32, device=self._device)
+            self._forward(views(buffer, shape), scores)
+        else:
             graph.graph.replay()
-            return graph.scores[: exact.documents].clone()
-        scores = torch.empty(exact.documents, dtype=torch.float32, device=self._device)
-        self._forward(views(buffer, shape), scores)
-        return scores
-
-    @torch.inference_mode()
-    def download(self, results: list[tuple[Part, Tensor]], prompts: int) -> NDArray[np.float32]:
-        """Log-odds in the order of the batch's prompts, of parts that have been computed.
-
-        On a stream of its own, since the other one may have been given the next parts already.
-        """
-        scores = np.full(prompts, np.nan, dtype=np.float32)
-        with torch.cuda.stream(self._download_stream):
-            together = torch.cat([result for _, result in results]).cpu().numpy()
-        scores[np.concatenate([part.prompts for part, _ in results])] = together
-        return scores
+            scores = graph.scores
+        answers.copy_(scores[: exact.documents], non_blocking=True)
 
     def capture(self, tokens: int) -> None:
         """Capture the graph that parts of up to `tokens` tokens are replayed from, from the next smaller size on."""
@@ -309,6 +295,28 @@ def _widths(config: ModelConfig) -> dict[str, int]:
 def _bucket(tokens: int) -> int:
     step = next(step for most, step in GRAPH_STEPS if tokens <= most)
     return -(-tokens // step) * step
+
+
+class AnswerMemory:
+    """Pinned memory for the log-odds of a few submissions at once, of `size` documents each.
+
+    Taken anew only where that is not enough, which a service's limits prevent.
+    """
+
+    def __init__(self, size: int, submissions: int) -> None:
+        self._size = size
+        self._free = [torch.empty(size, dtype=torch.float32, pin_memory=True) for _ in range(submissions)]
+
+    def take(self, documents: int) -> Tensor:
+        """Memory for at least so many."""
+        if documents <= self._size and self._free:
+            return self._free.pop()
+        return torch.empty(documents, dtype=torch.float32, pin_memory=True)
+
+    def give_back(self, memory: Tensor) -> None:
+        """What `take` returned, once it has been read."""
+        if len(memory) == self._size:
+            self._free.append(memory)
 
 
 def fill(buffer: Ints, shape: Shape, part: Part, tiles: Ints, ends: Ints) -> None:
