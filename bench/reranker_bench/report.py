@@ -85,7 +85,7 @@ def notes(run: Results) -> list[str]:
     late = max((cell.start_delay_max_ms or 0 for cell in run.cells), default=0)
     if late >= LATE_MS:
         lines.append(
-            f"requests were sent up to {late:.0f} ms after they were due: all connections were busy, or the client"
+            f"requests were sent up to {late:.0f} ms after they were due: the connections, or this machine, were busy"
         )
     if run.titles.reused:
         lines.append(f"{run.titles.reused} titles may have come twice (the file has {run.titles.count}): caches help")
@@ -119,8 +119,9 @@ def heading(run: Results) -> str:
     """One line that says what was measured."""
     given = run.parameters
     tag = f"{run.tag}: " if run.tag else ""
+    often = f"repeat {given.repeat}" if given.duration_s is None else f"{given.duration_s:g} s a size"
     return (
-        f"{tag}{run.backend}, {run.instruction_format}, repeat {given.repeat}, seed {given.seed}, "
+        f"{tag}{run.backend}, {run.instruction_format}, {often}, seed {given.seed}, "
         f"{run.warmup.requests} warm-ups of {run.warmup.documents}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC"
     )
 
