@@ -1,7 +1,7 @@
 """Starts the operator: configuration, credentials, probes, then watching until told to stop.
 
 The process is crash-only. It keeps nothing that matters, so whatever it can't mend (a watch that the API server
-refuses, a lost configuration) ends it with status 1, and it starts again from what the cluster holds.
+refuses, a lost Lease, a lost configuration) ends it with status 1, and it starts again from what the cluster holds.
 """
 
 import asyncio
@@ -10,19 +10,24 @@ import itertools
 import logging
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import kopf
 from aiohttp import web
 from yarl import URL
 
-from reranker_operator import handlers, settings
+from reranker_operator import handlers, logs, settings
 from reranker_operator.connection import Connection, CredentialsError
 from reranker_operator.kinds import RERANKER_BENCHMARK, RERANKER_DEPLOYMENT, RESOURCES, WATCHED, Kind
 from reranker_operator.kube import ApiError, Kube
+from reranker_operator.leader import Leader
 from reranker_operator.metrics import Metrics
+from reranker_operator.pod_health import PodHealth
 from reranker_operator.reconcile import Reconciler
 from reranker_operator.reconcile_benchmark import BenchmarkReconciler
 from reranker_operator.watches import Watches
@@ -34,6 +39,9 @@ DEFAULT_CONFIG = "/etc/reranker-operator/config.yaml"
 HTTP_PORT_VARIABLE = "RERANKER_OPERATOR_HTTP_PORT"
 DEFAULT_HTTP_PORT = "8080"
 LOG_LEVEL_VARIABLE = "RERANKER_OPERATOR_LOG_LEVEL"
+LOG_FORMAT_VARIABLE = "RERANKER_OPERATOR_LOG_FORMAT"
+NAMESPACE_VARIABLE = "POD_NAMESPACE"
+NAME_VARIABLE = "POD_NAME"
 
 WORKERS = 4
 CRD_POLL_SECONDS = 2.0
@@ -45,35 +53,84 @@ async def run(configuration: settings.Settings, port: int, stop: asyncio.Event) 
     """Run until SIGTERM or SIGINT; `stop` tells of them as long as Kopf, which then takes them over, doesn't run."""
     connection = await Connection.find()
     metrics = Metrics()
-    scopes: tuple[str | None, ...] = configuration.namespaces or (None,)
-    prefix = URL(connection.server).path.rstrip("/")
-    watches = Watches([prefix + kind.path(scope) for kind in WATCHED for scope in scopes])
     async with contextlib.AsyncExitStack() as stack:
-        kube = Kube(connection)
+        leader = await _candidate(connection, configuration, stack)
+        kube = Kube(connection, may_write=lambda: leader is None or leader.holds)
         stack.push_async_callback(kube.close)
-        queue = WorkQueue(Reconciler(kube, configuration, metrics), metrics)
+        pods = PodHealth()
+        stack.push_async_callback(pods.close)
+        queue = WorkQueue(Reconciler(kube, configuration, metrics, pods), metrics)
         benchmarks = WorkQueue(BenchmarkReconciler(kube, configuration, metrics), metrics, RERANKER_BENCHMARK.kind)
-        queues = {RERANKER_DEPLOYMENT: queue, RERANKER_BENCHMARK: benchmarks}
-        health = Health([*queues.values()], watches)
+        parts = Parts(connection, kube, {RERANKER_DEPLOYMENT: queue, RERANKER_BENCHMARK: benchmarks}, leader)
+        watches = Watches(parts.watched(configuration))
+        health = Health([queue, benchmarks], watches, election=leader)
         await stack.enter_async_context(_serving(application(health, metrics, watches), port))
+        if leader is not None:
+            if not await leader.acquire(stop):
+                return
+            stack.push_async_callback(leader.release)
+        await _work(parts, configuration, watches, stop)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an operator that works is made of."""
+
+    connection: Connection
+    kube: Kube
+    queues: Mapping[Kind, WorkQueue]
+    leader: Leader | None
+
+    def watched(self, configuration: settings.Settings) -> list[str]:
+        """The paths of all collections that are watched."""
+        prefix = URL(self.connection.server).path.rstrip("/")
+        return [prefix + kind.path(scope) for kind in WATCHED for scope in scopes(configuration)]
+
+
+def scopes(configuration: settings.Settings) -> tuple[str | None, ...]:
+    """The namespaces to serve; only None for all of them."""
+    return configuration.namespaces or (None,)
+
+
+async def _candidate(
+    connection: Connection, configuration: settings.Settings, stack: contextlib.AsyncExitStack
+) -> Leader | None:
+    """This process's part in the leader election; None without one. It has a client of its own: it may always write."""
+    election = configuration.leader_election
+    if not election.enabled:
+        return None
+    namespace = election.namespace or os.environ.get(NAMESPACE_VARIABLE)
+    if not namespace:
+        raise settings.SettingsError(f"leaderElection.namespace: set it, or {NAMESPACE_VARIABLE} in the environment")
+    kube = Kube(connection)
+    stack.push_async_callback(kube.close)
+    name = os.environ.get(NAME_VARIABLE) or socket.gethostname()
+    return Leader(kube, election, namespace, f"{name}_{uuid.uuid4()}")
+
+
+async def _work(parts: Parts, configuration: settings.Settings, watches: Watches, stop: asyncio.Event) -> None:
+    """Serve the namespaces until told to stop. A part that fails ends them all."""
+    queue, benchmarks = parts.queues[RERANKER_DEPLOYMENT], parts.queues[RERANKER_BENCHMARK]
+    async with asyncio.TaskGroup() as group:
+        # All begin before Kopf does: at its end it waits for, then cancels, whatever began later.
+        tasks = [] if parts.leader is None else [group.create_task(parts.leader.keep())]
         for kind in RESOURCES:
-            await _wait_for_crd(kube, kind, stop)
-        if stop.is_set():
-            return
-        logger.info("serving %s of %s", ", ".join(configuration.namespaces) or "all namespaces", connection.server)
-        async with asyncio.TaskGroup() as group:  # a part that fails ends them all
-            # All begin before Kopf does: at its end it waits for, then cancels, whatever began later.
-            parts = [group.create_task(queue.work()) for _ in range(WORKERS)]
-            parts.append(group.create_task(benchmarks.work()))
-            parts.append(group.create_task(_resync(kube, queues, scopes, configuration.resync_seconds)))
+            await _wait_for_crd(parts.kube, kind, stop)
+        if not stop.is_set():
+            served = ", ".join(configuration.namespaces) or "all namespaces"
+            logger.info("serving %s of %s", served, parts.connection.server)
+            tasks += [group.create_task(queue.work()) for _ in range(WORKERS)]
+            tasks.append(group.create_task(benchmarks.work()))
+            resync = _resync(parts.kube, parts.queues, scopes(configuration), configuration.resync_seconds)
+            tasks.append(group.create_task(resync))
             await kopf.operator(
-                registry=handlers.registry(queue.add, benchmarks.add, connection, watches),
+                registry=handlers.registry(queue.add, benchmarks.add, parts.connection, watches),
                 settings=handlers.settings(),
                 clusterwide=not configuration.namespaces,
                 namespaces=list(configuration.namespaces),
             )
-            for part in parts:
-                part.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _wait_for_crd(kube: Kube, kind: Kind, stop: asyncio.Event) -> None:
@@ -92,7 +149,7 @@ async def _wait_for_crd(kube: Kube, kind: Kind, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), CRD_POLL_SECONDS)
 
 
-async def _resync(kube: Kube, queues: dict[Kind, WorkQueue], scopes: tuple[str | None, ...], seconds: float) -> None:
+async def _resync(kube: Kube, queues: Mapping[Kind, WorkQueue], scopes: tuple[str | None, ...], seconds: float) -> None:
     """Look at every object from time to time though nothing was seen to change: events can be missed."""
     while True:
         await asyncio.sleep(seconds)
@@ -127,12 +184,11 @@ async def _main(configuration: settings.Settings, port: int) -> None:
 
 def main() -> None:
     """The console script."""
-    logging.basicConfig(
-        level=os.environ.get(LOG_LEVEL_VARIABLE, "INFO").upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    try:
+        level = os.environ.get(LOG_LEVEL_VARIABLE, "INFO").upper()
+        logs.configure(level, os.environ.get(LOG_FORMAT_VARIABLE, "json"))
+    except ValueError as error:
+        sys.exit(f"reranker-operator: {LOG_LEVEL_VARIABLE} or {LOG_FORMAT_VARIABLE}: {error}")
     try:
         configuration = settings.load(Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)))
         asyncio.run(_main(configuration, int(os.environ.get(HTTP_PORT_VARIABLE, DEFAULT_HTTP_PORT))))

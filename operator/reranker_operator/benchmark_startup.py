@@ -19,7 +19,6 @@ Object = Mapping[str, Any]
 PATIENCE = timedelta(minutes=2)
 """How long a pod may fail in a way that passes by itself, such as a registry that doesn't answer."""
 _PASSING = frozenset({reasons.IMAGE_PULL, reasons.CONTAINER_CONFIG, reasons.VOLUME_NOT_BOUND, reasons.PODS_REFUSED})
-_CRASHES = frozenset({reasons.CRASH_LOOP, reasons.OOM_KILLED})
 _RESTARTS = 2
 """A container that ended so often will end again."""
 
@@ -100,7 +99,7 @@ def trouble_of(
             continue
         if failure.reason == reasons.UNSCHEDULABLE:
             return _unscheduled(pod, now, gpu_wait)
-        if failure.reason in _CRASHES and _restarts(pod, container) >= _RESTARTS:
+        if failure.reason in reasons.CRASHES and _restarts(pod, container) >= _RESTARTS:
             return Hopeless(failure.reason, failure.message)
         if failure.reason in _PASSING and now - max(since, _created(pod, since)) >= PATIENCE:
             return Hopeless(failure.reason, failure.message)

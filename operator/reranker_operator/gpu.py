@@ -1,5 +1,10 @@
-"""Which profile a spec's GPU means, and whether the card can do what the spec asks for."""
+"""Which profile a spec's GPU means, and whether the card can do what the spec asks for: a fit check before scheduling.
 
+Only what is certain is refused: a data type that the card lacks, weights larger than its physical memory. Everything
+else is left to the engine, which knows what else needs memory.
+"""
+
+import re
 from collections.abc import Mapping
 
 from reranker_operator.api.deployment import DType, RerankerDeploymentSpec
@@ -7,6 +12,13 @@ from reranker_operator.settings import GpuProfile
 
 CPU = "cpu"
 FIRST_WITH_BFLOAT16 = (8, 0)
+GIB = 2**30
+
+_KNOWN_MODEL = re.compile(r"(?:^|/)Qwen3-Reranker-(0\.6B|4B|8B)(?:-seq-cls)?$", re.IGNORECASE)
+_PARAMETERS = {"0.6B": 596_000_000, "4B": 4_020_000_000, "8B": 7_570_000_000}
+"""Parameters that every backend holds. The largest has an output head besides, of which some keep two rows only."""
+_BYTES: dict[DType, int] = {"auto": 2, "float16": 2, "bfloat16": 2, "float32": 4}
+"""Bytes of a weight. On a GPU, auto means the checkpoint's own type: bfloat16 for the known models."""
 
 
 class ProfileNotFoundError(Exception):
@@ -15,6 +27,10 @@ class ProfileNotFoundError(Exception):
 
 class DTypeUnsupportedError(Exception):
     """The card can't compute in the data type that the spec asks for."""
+
+
+class DoesNotFitError(Exception):
+    """The weights alone are larger than the cards' memory."""
 
 
 def profile_of(spec: RerankerDeploymentSpec, profiles: Mapping[str, GpuProfile]) -> GpuProfile:
@@ -41,6 +57,40 @@ def profile_of(spec: RerankerDeploymentSpec, profiles: Mapping[str, GpuProfile])
 def dtype_of(spec: RerankerDeploymentSpec, profile: GpuProfile) -> DType:
     """The data type to compute in: the spec's, else the profile's."""
     return spec.engine.dtype or profile.dtype
+
+
+def check_fit(spec: RerankerDeploymentSpec, profile: GpuProfile) -> str | None:
+    """None where the weights fit the card, else why that can't be told. On CPUs there is nothing to tell.
+
+    Raises:
+        DoesNotFitError: with both sizes and what would help.
+    """
+    if profile.resource is None or spec.gpu is None:
+        return None
+    if profile.memory_gib is None:
+        return f"the profile {spec.gpu.type!r} does not say how much memory the card has"
+    parameters = _parameters(spec)
+    if parameters is None:
+        return f"the size of the model {spec.model.name!r} is not known"
+    dtype = dtype_of(spec, profile)
+    shards = spec.engine.tensor_parallel_size
+    needed = parameters * _BYTES[dtype] / shards / GIB
+    if needed > profile.memory_gib:
+        whole = "" if shards == 1 else f" on each of {shards} GPUs"
+        raise DoesNotFitError(
+            f"the weights of {spec.model.name} take {needed:.1f} GiB in {dtype}{whole}; gpu.type {spec.gpu.type!r} has "
+            f"{profile.memory_gib:g} GiB: use a larger GPU, a smaller model, float16, or a larger "
+            "engine.tensorParallelSize"
+        )
+    return None
+
+
+def _parameters(spec: RerankerDeploymentSpec) -> int | None:
+    """How many parameters the model has, of those that are known by name."""
+    if "quantization" in (spec.engine.extra_args or {}):
+        return None
+    known = _KNOWN_MODEL.search(spec.model.name)
+    return None if known is None else _PARAMETERS[known[1].upper()]
 
 
 def _has_bfloat16(profile: GpuProfile) -> bool:

@@ -7,7 +7,7 @@ from reranker_operator.names import API_VERSION, BENCHMARK_KIND, BENCHMARK_PLURA
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of namespaced object."""
+    """One kind of object."""
 
     api_version: str
     kind: str
@@ -38,17 +38,42 @@ DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
 JOB = Kind("batch/v1", "Job", "jobs")
 EVENT = Kind("v1", "Event", "events")
+SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
+CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+SCALED_OBJECT = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")
+POD_MONITOR = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+NODE = Kind("v1", "Node", "nodes")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
-CHILDREN: tuple[Kind, ...] = (CONFIG_MAP, SERVICE, DEPLOYMENT)
+CHILDREN: tuple[Kind, ...] = (
+    CONFIG_MAP,
+    SERVICE,
+    DEPLOYMENT,
+    SERVICE_ACCOUNT,
+    CLAIM,
+    DISRUPTION_BUDGET,
+    AUTOSCALER,
+    NETWORK_POLICY,
+    INGRESS,
+)
 """The kinds of which a RerankerDeployment owns objects. One that isn't wanted any more is pruned, so a kind stays in
 this list as long as an older operator may have left some."""
+
+OPTIONAL_CHILDREN: tuple[Kind, ...] = (SCALED_OBJECT, POD_MONITOR, HTTP_ROUTE)
+"""More of them, where the cluster has these kinds: they come with other products. They are not watched, since a watch
+of a kind that isn't there never begins; a change of them by hand is seen at the next pass."""
 
 RESOURCES: tuple[Kind, ...] = (RERANKER_DEPLOYMENT, RERANKER_BENCHMARK)
 """The operator's own API."""
 
 WATCHED: tuple[Kind, ...] = (*RESOURCES, *CHILDREN, JOB, POD)
 
-_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, EVENT)}
+_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, *OPTIONAL_CHILDREN, EVENT, LEASE)}
 
 
 def kind_of(manifest: dict[str, object]) -> Kind:

@@ -6,7 +6,7 @@ can do about them: nothing but tell the user (`RefusedError`), or try again (`Ap
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -41,19 +41,33 @@ class NotFoundError(ApiError):
     """The object, its namespace or its kind isn't there."""
 
 
+class ConflictError(ApiError):
+    """Somebody else has written the object meanwhile, or made one of this name."""
+
+
+class LeaderlessError(ApiError):
+    """Nothing may be written: another operator may be the leader by now."""
+
+
 class NamespaceEndsError(ApiError):
     """Nothing can be created in the namespace any more: it is being deleted."""
 
 
-_ERRORS = {400: RefusedError, 403: RefusedError, 404: NotFoundError, 422: RefusedError}
+_ERRORS = {400: RefusedError, 403: RefusedError, 404: NotFoundError, 409: ConflictError, 422: RefusedError}
 
 
 class Kube:
-    """The client. Close it when done."""
+    """The client. Close it when done.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: how the API server is reached.
+        may_write: asked before each write of objects other than the Lease; without leadership there is none.
+    """
+
+    def __init__(self, connection: Connection, may_write: Callable[[], bool] = lambda: True) -> None:
         self._server = connection.server
         self._session = connection.session()
+        self._may_write = may_write
 
     async def close(self) -> None:
         """Close the connections."""
@@ -79,6 +93,29 @@ class Kube:
                 return objects
             query = {**query, "continue": token}
 
+    async def exists(self, kind: Kind, selector: str) -> bool:
+        """Whether there is an object with the labels, anywhere."""
+        page = await self._request("GET", kind.path(None), {"labelSelector": selector, "limit": "1"})
+        return bool(page["items"])
+
+    async def create(self, kind: Kind, manifest: Object) -> Object:
+        """Create an object that must not be there yet; the object as it is then.
+
+        Raises:
+            ConflictError: it is there.
+        """
+        path = kind.path(manifest["metadata"]["namespace"])
+        return await self._request("POST", path, body=json.dumps(manifest), content_type="application/json")
+
+    async def replace(self, kind: Kind, manifest: Object) -> Object:
+        """Write an object that was read before; the object as it is then.
+
+        Raises:
+            ConflictError: somebody else has written it since.
+        """
+        path = kind.path(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        return await self._request("PUT", path, body=json.dumps(manifest), content_type="application/json")
+
     async def apply(self, manifest: Object, *, dry_run: bool = False) -> Object:
         """Create the object or take over its fields by server-side apply; the object as it is then.
 
@@ -92,6 +129,7 @@ class Kube:
 
     async def delete(self, existing: Object) -> None:
         """Delete this very object and what it owns; one of the same name that came later stays."""
+        self._check_leadership()
         metadata = existing["metadata"]
         options = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
         path = kind_of(existing).path(metadata["namespace"], metadata["name"])
@@ -102,6 +140,7 @@ class Kube:
 
     async def post_event(self, event: Object) -> None:
         """Record an Event."""
+        self._check_leadership()
         path = EVENT.path(event["metadata"]["namespace"])
         await self._request("POST", path, body=json.dumps(event), content_type="application/json")
 
@@ -114,12 +153,18 @@ class Kube:
         return any(resource["name"] == kind.plural for resource in resources["resources"])
 
     async def _apply(self, manifest: Object, *, subresource: str | None = None, dry_run: bool = False) -> Object:
+        self._check_leadership()
         metadata = manifest["metadata"]
         path = kind_of(manifest).path(metadata["namespace"], metadata["name"], subresource)
         query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
         query |= {"dryRun": "All"} if dry_run else {}
         body = json.dumps(manifest)  # JSON is YAML
         return await self._request("PATCH", path, query, body, "application/apply-patch+yaml")
+
+    def _check_leadership(self) -> None:
+        """Right before a write: a process that was stopped for a while must not go on where it was."""
+        if not self._may_write():
+            raise LeaderlessError("the Lease has run out")
 
     async def _request(
         self,

@@ -36,6 +36,11 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.leader = Gauge(
+            "reranker_operator_leader",
+            "1 where this operator holds the Lease and works, 0 where it stands by.",
+            registry=self.registry,
+        )
         self.watch_age = Gauge(
             "reranker_operator_watch_age_seconds",
             "Time since the watch of a collection was last opened.",

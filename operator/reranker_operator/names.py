@@ -14,6 +14,9 @@ BENCHMARK_PLURAL = "rerankerbenchmarks"
 
 FIELD_MANAGER = "reranker-operator"
 CONFIG_HASH_ANNOTATION = f"{GROUP}/config-hash"
+TEMPLATE_HASH_ANNOTATION = f"{GROUP}/template-hash"
+"""On every pod: what it was made from. Tells pods of the present template from those of an earlier one."""
+RESERVED_ANNOTATIONS = (CONFIG_HASH_ANNOTATION, TEMPLATE_HASH_ANNOTATION)
 
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
@@ -52,6 +55,21 @@ def selector(instance: str) -> str:
 def config_map_name(instance: str) -> str:
     """The ConfigMap that holds the service's configuration."""
     return f"{instance}-config"
+
+
+def headless_service_name(instance: str) -> str:
+    """The Service that resolves to the single pods."""
+    return f"{instance}-pods"
+
+
+def cache_claim_name(instance: str) -> str:
+    """The PersistentVolumeClaim for downloaded weights."""
+    return f"{instance}-cache"
+
+
+def baseline_name(instance: str) -> str:
+    """The ConfigMap that holds the scores which later ones are compared with."""
+    return f"{instance}-baseline"
 
 
 def benchmark_labels(instance: str) -> dict[str, str]:

@@ -8,8 +8,15 @@ from pydantic import ValidationError
 
 from reranker_operator import desired, reasons
 from reranker_operator.api.deployment import RerankerDeploymentSpec
-from reranker_operator.gpu import DTypeUnsupportedError, ProfileNotFoundError, profile_of
-from reranker_operator.names import API_VERSION, KIND, labels
+from reranker_operator.gpu import (
+    DoesNotFitError,
+    DTypeUnsupportedError,
+    ProfileNotFoundError,
+    check_fit,
+    profile_of,
+)
+from reranker_operator.kinds import CONFIG_MAP, HTTP_ROUTE, Kind
+from reranker_operator.names import API_VERSION, KIND, baseline_name, labels
 from reranker_operator.settings import Settings
 from reranker_operator.status import SPEC_VALID, Verdict
 
@@ -29,45 +36,75 @@ class Plan:
     verdict: Verdict
     apply: Sequence[Object] = ()
     delete: Sequence[Object] = ()
+    target: desired.Target | None = None
+    """What the objects were built from."""
 
     def turned_down(self, verdict: Verdict) -> "Plan":
         """The plan that leaves everything as it is."""
         return Plan(verdict)
 
 
-def make_plan(resource: Object, children: Sequence[Object], settings: Settings) -> Plan:
-    """Plan for a RerankerDeployment that owns these children.
+def make_plan(
+    resource: Object,
+    children: Sequence[Object],
+    settings: Settings,
+    optional_kinds: frozenset[Kind] = frozenset(),
+) -> Plan:
+    """Plan for a RerankerDeployment that owns these children, in a cluster that has these optional kinds.
 
     An unusable spec gives a plan that touches nothing: what was deployed last goes on.
     """
-    target = _accept(resource, settings)
-    if isinstance(target, Verdict):
-        return Plan(target)
+    try:
+        target, verdict = _accept(resource, settings, optional_kinds)
+    except _UnusableError as error:
+        return Plan(error.verdict)
     wanted = desired.objects(target)
-    names = {identity(manifest) for manifest in wanted}
-    return Plan(SPEC_VALID, wanted, [child for child in children if identity(child) not in names])
+    # The baselines' ConfigMap is made from what pods say, not from the spec: it stays as long as its owner.
+    kept = {identity(manifest) for manifest in wanted} | {(CONFIG_MAP.kind, baseline_name(target.name))}
+    return Plan(verdict, wanted, [child for child in children if identity(child) not in kept], target)
 
 
-def _accept(resource: Object, settings: Settings) -> desired.Target | Verdict:
+class _UnusableError(Exception):
+    """The spec can't be carried out."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.verdict = Verdict(reason, message)
+
+
+def _accept(resource: Object, settings: Settings, optional_kinds: frozenset[Kind]) -> tuple[desired.Target, Verdict]:
     try:
         spec = RerankerDeploymentSpec.model_validate(resource["spec"])
         profile = profile_of(spec, settings.gpu_profiles)
+        doubt = check_fit(spec, profile)
     except ValidationError as error:
         faults = "; ".join(f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        return Verdict(reasons.INVALID_SPEC, faults)
+        raise _UnusableError(reasons.INVALID_SPEC, faults) from error
     except ProfileNotFoundError as error:
-        return Verdict(reasons.PROFILE_NOT_FOUND, str(error))
+        raise _UnusableError(reasons.PROFILE_NOT_FOUND, str(error)) from error
     except DTypeUnsupportedError as error:
-        return Verdict(reasons.DTYPE_UNSUPPORTED, str(error))
+        raise _UnusableError(reasons.DTYPE_UNSUPPORTED, str(error)) from error
+    except DoesNotFitError as error:
+        raise _UnusableError(reasons.DOES_NOT_FIT, str(error)) from error
+    if spec.expose is not None and spec.expose.http_route is not None and HTTP_ROUTE not in optional_kinds:
+        message = "expose.httpRoute needs the Gateway API, whose HTTPRoute this cluster does not serve"
+        raise _UnusableError(reasons.KIND_MISSING, message)
     metadata = resource["metadata"]
-    return desired.Target(
+    target = desired.Target(
         name=metadata["name"],
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         spec=spec,
         profile=profile,
         settings=settings,
+        optional_kinds=optional_kinds,
     )
+    return target, SPEC_VALID if doubt is None else _in_doubt(doubt)
+
+
+def _in_doubt(doubt: str) -> Verdict:
+    message = f"the spec is valid and is carried out; whether the model fits the GPU can't be told: {doubt}"
+    return Verdict(reasons.FIT_UNKNOWN, message)
 
 
 def identity(manifest: Mapping[str, Any]) -> Identity:

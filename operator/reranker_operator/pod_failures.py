@@ -57,6 +57,11 @@ def classify(pod: Pod, container: str = CONTAINER) -> Failure | None:
     return _scheduling_failure(pod) or _container_failure(pod, container)
 
 
+def is_unschedulable(failure: Failure | None) -> bool:
+    """Whether no node takes the pod."""
+    return failure is not None and failure.reason == reasons.UNSCHEDULABLE
+
+
 def shortened(text: str) -> str:
     """A foreign message in one line and at most `MESSAGE_LIMIT` characters; its end matters most."""
     line = " ".join(text.split())
@@ -96,6 +101,10 @@ def _end_of(status: Mapping[str, Any]) -> Failure | None:
         return None
     if ended.get("reason") == "OOMKilled":
         return Failure(reasons.OOM_KILLED, "the container needed more memory than its limit and was ended")
+    said_reason, colon, said_message = ended.get("message", "").partition(": ")
+    if colon and said_reason in reasons.START_FAILURES:
+        # In the service's own words: one line that begins with the reason.
+        return Failure(said_reason, f"the service could not start: {shortened(said_message)}")
     last_words = shortened(ended.get("message", ""))
     said = f": {last_words}" if last_words else "; it left no message"
     return Failure(reasons.CRASH_LOOP, f"the container ended with exit code {ended.get('exitCode')}{said}")

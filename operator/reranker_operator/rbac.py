@@ -1,7 +1,7 @@
 """What the operator may do in a cluster: the one table that the code needs and the chart's roles must equal.
 
 It stands in code, next to the requests it allows, so that a new request and its right are one change; a test compares
-the chart's rendered (Cluster)Role with it. Nothing here is cluster-scoped, so the same table serves a Role per
+the chart's rendered (Cluster)Role with it. Nothing in `RULES` is cluster-scoped, so the same table serves a Role per
 namespace and a ClusterRole. Discovery needs no rule: every authenticated client has it.
 """
 
@@ -37,8 +37,24 @@ RULES: tuple[Rule, ...] = (
     # Where OwnerReferencesPermissionEnforcement is on, blockOwnerDeletion in a child needs this.
     Rule(("reranker.dev",), ("rerankerdeployments/finalizers", "rerankerbenchmarks/finalizers"), ("update",)),
     Rule(("apps",), ("deployments",), OWN),
+    Rule(("autoscaling",), ("horizontalpodautoscalers",), OWN),
     Rule(("batch",), ("jobs",), OWN),
-    Rule(("",), ("configmaps", "services"), OWN),
+    Rule(("networking.k8s.io",), ("ingresses", "networkpolicies"), OWN),
+    Rule(("policy",), ("poddisruptionbudgets",), OWN),
+    Rule(("",), ("configmaps", "persistentvolumeclaims", "serviceaccounts", "services"), OWN),
     Rule(("",), ("pods",), WATCH),
     Rule(("",), ("events",), ("create",)),
+    # Where the cluster has these kinds.
+    Rule(("gateway.networking.k8s.io",), ("httproutes",), OWN),
+    Rule(("keda.sh",), ("scaledobjects",), OWN),
+    Rule(("monitoring.coreos.com",), ("podmonitors",), OWN),
 )
+
+CLUSTER_RULES: tuple[Rule, ...] = (
+    # Tells a card that no node has from one that is taken. Without this right, both are `Unschedulable`.
+    Rule(("",), ("nodes",), ("list",)),
+)
+"""What is granted beside that where the operator serves the whole cluster."""
+
+LEASE_RULES: tuple[Rule, ...] = (Rule(("coordination.k8s.io",), ("leases",), ("create", "get", "update")),)
+"""What is granted in the operator's own namespace, for the election of a leader."""

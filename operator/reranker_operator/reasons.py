@@ -4,10 +4,16 @@ from typing import Final
 
 # Accepted
 SPEC_VALID: Final = "SpecValid"
+FIT_UNKNOWN: Final = "FitUnknown"
+"""Carried out, but whether the model fits the GPU can't be told."""
 INVALID_SPEC: Final = "InvalidSpec"
 """The object isn't what this operator knows: the CRD and the operator are of different versions."""
 PROFILE_NOT_FOUND: Final = "ProfileNotFound"
 DTYPE_UNSUPPORTED: Final = "DTypeUnsupported"
+DOES_NOT_FIT: Final = "DoesNotFit"
+"""The weights alone are larger than the GPU's memory."""
+KIND_MISSING: Final = "KindMissing"
+"""The spec asks for a kind of object that this cluster doesn't have."""
 NAME_CONFLICT: Final = "NameConflict"
 """An object of a child's name is there that isn't ours."""
 REJECTED: Final = "Rejected"
@@ -29,6 +35,8 @@ NOT_ACCEPTED: Final = "NotAccepted"
 # What keeps a pod from serving; a reason of Available and of Progressing
 IMAGE_PULL: Final = "ImagePull"
 UNSCHEDULABLE: Final = "Unschedulable"
+NO_MATCHING_NODES: Final = "NoMatchingNodes"
+"""Unschedulable, because no node has the labels that the GPU profile or the podTemplate asks for."""
 VOLUME_NOT_BOUND: Final = "VolumeNotBound"
 CONTAINER_CONFIG: Final = "ContainerConfig"
 """The container can't be created: a Secret or key that it needs is missing, for instance."""
@@ -36,17 +44,71 @@ OOM_KILLED: Final = "OOMKilled"
 CRASH_LOOP: Final = "CrashLoop"
 PODS_REFUSED: Final = "PodsRefused"
 """No pod can be created: a quota, a policy or Pod Security forbids it."""
+SCORE_CHECK_FAILED: Final = "ScoreCheckFailed"
+"""A pod runs, but has not proved that it ranks as it should, and takes no requests; ScoringVerified tells more."""
 
-POD_FAILURES: Final = frozenset(
-    {IMAGE_PULL, UNSCHEDULABLE, VOLUME_NOT_BOUND, CONTAINER_CONFIG, OOM_KILLED, CRASH_LOOP, PODS_REFUSED}
+# The same, in the service's own words: it writes `<Reason>: <message>` when it can't start
+MODEL_NOT_FOUND: Final = "ModelNotFound"
+MODEL_INVALID: Final = "ModelInvalid"
+OUT_OF_MEMORY: Final = "OutOfMemory"
+BAD_CONFIGURATION: Final = "BadConfiguration"
+BAD_ENGINE_ARGUMENTS: Final = "BadEngineArguments"
+ENGINE_FAILED: Final = "EngineFailed"
+ENGINE_MISSING: Final = "EngineMissing"
+PORT_TAKEN: Final = "PortTaken"
+
+# ScoringVerified
+GOLDEN_SET_PASSED: Final = "GoldenSetPassed"
+ORDER_VIOLATED: Final = "OrderViolated"
+DRIFT: Final = "Drift"
+"""A score is further from its baseline than scoreCheck.maxDrift allows."""
+NO_GOLDEN_SET: Final = "NoGoldenSet"
+"""There is nothing to prove the ranking with."""
+DISABLED: Final = "Disabled"
+CHECK_PENDING: Final = "CheckPending"
+"""No pod of the present spec has made the check yet."""
+HEALTH_UNREADABLE: Final = "HealthUnreadable"
+"""The operator can't read the pods' /health: a NetworkPolicy, or an image that isn't ours."""
+
+START_FAILURES: Final = frozenset(
+    {
+        MODEL_NOT_FOUND,
+        MODEL_INVALID,
+        OUT_OF_MEMORY,
+        BAD_CONFIGURATION,
+        BAD_ENGINE_ARGUMENTS,
+        ENGINE_FAILED,
+        ENGINE_MISSING,
+        PORT_TAKEN,
+    }
 )
+"""What the service says of a start that failed."""
+CRASHES: Final = START_FAILURES | {OOM_KILLED, CRASH_LOOP}
+"""The container ended."""
+POD_FAILURES: Final = CRASHES | {
+    IMAGE_PULL,
+    UNSCHEDULABLE,
+    NO_MATCHING_NODES,
+    VOLUME_NOT_BOUND,
+    CONTAINER_CONFIG,
+    PODS_REFUSED,
+    SCORE_CHECK_FAILED,
+}
 FAILURES: Final = POD_FAILURES | {
     INVALID_SPEC,
     PROFILE_NOT_FOUND,
     DTYPE_UNSUPPORTED,
+    DOES_NOT_FIT,
+    KIND_MISSING,
     NAME_CONFLICT,
     REJECTED,
     DEADLINE_EXCEEDED,
     NOT_ACCEPTED,
+    ORDER_VIOLATED,
+    DRIFT,
+    HEALTH_UNREADABLE,
 }
 """Reasons that someone has to act on; their Events are warnings."""
+
+ACCEPTED: Final = frozenset({SPEC_VALID, FIT_UNKNOWN})
+"""Reasons with which a spec is carried out."""

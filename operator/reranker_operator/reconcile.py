@@ -9,19 +9,23 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from reranker_operator import names, reasons
 from reranker_operator.benchmark_overlay import overlaid, target_status
+from reranker_operator.cluster_reader import Children, ClusterReader
+from reranker_operator.desired import Target
+from reranker_operator.desired.mounts import baseline_key
 from reranker_operator.events import event
-from reranker_operator.kinds import CHILDREN, DEPLOYMENT, POD, RERANKER_BENCHMARK, RERANKER_DEPLOYMENT, kind_of
+from reranker_operator.kinds import CONFIG_MAP, DEPLOYMENT, RERANKER_DEPLOYMENT, kind_of
 from reranker_operator.kube import ApiError, Kube, NamespaceEndsError, NotFoundError, RefusedError
 from reranker_operator.metrics import Metrics
 from reranker_operator.plan import Identity, Object, Plan, conflict, identity, is_owned, make_plan
+from reranker_operator.pod_health import Pod, PodHealth, ask_again_after
+from reranker_operator.scoring import Reading, next_baselines
 from reranker_operator.settings import Settings
-from reranker_operator.status import Observation, Verdict, compute_status, turns
+from reranker_operator.status import Observation, Verdict, compute_status, present_pods, turns
 from reranker_operator.work_queue import Key
 
 logger = logging.getLogger(__name__)
@@ -35,26 +39,28 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(frozen=True)
-class Children:
-    """What the cluster holds for a RerankerDeployment."""
-
-    owned: dict[Identity, Object]
-    pods: Sequence[Object]
-
-
 class Reconciler:
     """Carries out passes; call it with a key."""
 
-    def __init__(self, kube: Kube, settings: Settings, metrics: Metrics, now: Callable[[], str] = utc_now) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        settings: Settings,
+        metrics: Metrics,
+        health: PodHealth,
+        now: Callable[[], str] = utc_now,
+    ) -> None:
         self._kube = kube
+        self._cluster = ClusterReader(kube)
         self._settings = settings
         self._metrics = metrics
+        self._health = health
         self._now = now
         self._applied: dict[Key, Applied] = {}
+        self._asked: dict[Key, list[str]] = {}
 
-    async def __call__(self, key: Key) -> None:
-        """One pass.
+    async def __call__(self, key: Key) -> float | None:
+        """One pass; the seconds after which the next one is due though nothing changes.
 
         Raises:
             ApiError: a request failed; the pass should be made again later.
@@ -65,39 +71,72 @@ class Reconciler:
         if resource is None or "deletionTimestamp" in resource["metadata"]:
             # Owner references make the garbage collector remove the children.
             self._applied.pop(key, None)
+            self._health.forget_all_but(self._asked.pop(key, ()), ())
             self._metrics.objects.forget(namespace, name)
-            return
+            return None
         try:
-            await self._look_at(key, resource)
+            return await self._look_at(key, resource)
         except (NotFoundError, NamespaceEndsError) as error:
             # It is being deleted with its namespace, or was a moment ago.
             logger.debug("%s/%s: %s", namespace, name, error)
+            return None
 
-    async def _look_at(self, key: Key, resource: Object) -> None:
-        benchmarks = await self._kube.list(RERANKER_BENCHMARK, resource["metadata"]["namespace"])
-        children = await self._read(resource)
-        plan = make_plan(overlaid(resource, benchmarks), list(children.owned.values()), self._settings)
+    async def _look_at(self, key: Key, resource: Object) -> float | None:
+        benchmarks = await self._cluster.benchmarks(resource["metadata"]["namespace"])
+        children = await self._cluster.children(resource)
+        optional_kinds = await self._cluster.optional_kinds()
+        wanted = overlaid(resource, benchmarks)
+        plan = make_plan(wanted, list(children.owned.values()), self._settings, optional_kinds)
         plan = await self._without_conflicts(plan, resource, children)
         verdict, applied = await self._carry_out(key, plan, children)
+        deployment = applied.get((DEPLOYMENT.kind, resource["metadata"]["name"]))
+        readings = await self._read_health(key, present_pods(deployment, children.pods))
         seen = Observation(
             resource=resource,
             verdict=verdict,
-            deployment=applied.get((DEPLOYMENT.kind, resource["metadata"]["name"])),
+            deployment=deployment,
             pods=children.pods,
             now=self._now(),
+            readings=readings,
+            baseline=await self._keep_baseline(plan.target, resource, applied, readings),
+            missing_node_labels=await self._cluster.missing_node_labels(children.pods),
         )
         status = {**compute_status(seen), **target_status(resource, benchmarks)}
         self._metrics.objects.observe(resource, status)
         await self._report(resource, status)
+        return ask_again_after(readings)
 
-    async def _read(self, resource: Object) -> Children:
-        namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]
-        selector = f"{names.INSTANCE_LABEL}={name},{names.MANAGED_SELECTOR}"
-        owned: dict[Identity, Object] = {}
-        for kind in CHILDREN:
-            found = await self._kube.list(kind, namespace, selector)
-            owned |= {identity(child): child for child in found if is_owned(child, resource)}
-        return Children(owned, await self._kube.list(POD, namespace, names.selector(name)))
+    async def _read_health(self, key: Key, pods: Sequence[Pod]) -> list[Reading]:
+        self._asked[key] = self._health.forget_all_but(self._asked.get(key, ()), pods)
+        return await self._health.read(pods)
+
+    async def _keep_baseline(
+        self,
+        target: Target | None,
+        resource: Object,
+        children: dict[Identity, Object],
+        readings: Sequence[Reading],
+    ) -> str | None:
+        """Keep the scores of the present spec's first pod for later ones; their key, if they are kept."""
+        if target is None:
+            return None
+        key, name = baseline_key(target), names.baseline_name(target.name)
+        existing = children.get((CONFIG_MAP.kind, name))
+        present: dict[str, str] = (existing or {}).get("data") or {}
+        kept = next_baselines(present, key, readings, self._now())
+        if kept != present:
+            foreign = None if existing else await self._kube.get(CONFIG_MAP, target.namespace, name)
+            if foreign is not None and conflict(foreign, resource) is not None:
+                logger.warning(
+                    "%s/%s: ConfigMap %s isn't ours: no baseline is kept", target.namespace, target.name, name
+                )
+                return None
+            await self._kube.apply(
+                {"apiVersion": "v1", "kind": CONFIG_MAP.kind, "metadata": target.metadata(name), "data": kept}
+            )
+            self._metrics.writes.labels(kind=CONFIG_MAP.kind).inc()
+            logger.info("%s/%s: the scores of its first pod are the baseline now", *_key(target))
+        return key if key in kept else None
 
     async def _without_conflicts(self, plan: Plan, resource: Object, children: Children) -> Plan:
         """The plan, or one that touches nothing where an object of a child's name isn't ours.
@@ -177,6 +216,10 @@ class Reconciler:
                 await self._kube.post_event(event(resource, turn, self._now()))
             except ApiError as error:
                 logger.warning("while posting an Event: %s", error)
+
+
+def _key(target: Target) -> Key:
+    return target.namespace, target.name
 
 
 def _is_due(manifest: Object, applied: Applied, owned: dict[Identity, Object]) -> bool:

@@ -4,9 +4,10 @@ Unknown keys are errors that name the key: a misspelt value of the chart must no
 """
 
 from pathlib import Path
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from reranker_operator.api.deployment import DType
@@ -62,6 +63,51 @@ class Images(_Settings):
     """For the Jobs of RerankerBenchmarks."""
 
 
+class PodMonitors(_Settings):
+    """PodMonitors that the operator makes, one for each RerankerDeployment, where their CRD is installed."""
+
+    enabled: bool = False
+    """Whether it does. The chart's own PodMonitor finds all at once, but those whose /metrics needs a key."""
+    interval: str = "15s"
+    """How often Prometheus asks."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Labels by which a Prometheus chooses its PodMonitors."""
+
+
+class NetworkAccess(_Settings):
+    """Whom the NetworkPolicies of RerankerDeployments admit in any case."""
+
+    operator_namespace: str | None = None
+    """The operator's namespace; otherwise operators of every namespace are admitted."""
+    prometheus: tuple[dict[str, Any], ...] = (
+        {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}}},
+    )
+    """Prometheus, as NetworkPolicyPeers."""
+
+
+class LeaderElection(_Settings):
+    """Which of several operators works: the one that holds a Lease."""
+
+    enabled: bool = False
+    """Whether a Lease is needed; without it there must never be two operators for the same namespaces."""
+    namespace: str | None = None
+    """The Lease's namespace; otherwise that of the pod (POD_NAMESPACE)."""
+    name: str = "reranker-operator"
+    """The Lease's name."""
+    lease_seconds: float = Field(default=12, ge=3)
+    """A Lease that wasn't renewed for so long may be taken over."""
+    renew_seconds: float = Field(default=8, ge=1)
+    """An operator that couldn't renew it for so long ends: sooner than another one may take over."""
+    retry_seconds: float = Field(default=2, ge=0.1)
+    """How often the holder renews it, and how often the others look."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "LeaderElection":
+        if not self.retry_seconds < self.renew_seconds < self.lease_seconds:
+            raise ValueError("retrySeconds < renewSeconds < leaseSeconds must hold")
+        return self
+
+
 class Settings(_Settings):
     """The whole configuration."""
 
@@ -76,6 +122,15 @@ class Settings(_Settings):
     resync_seconds: float = Field(default=300, ge=1)
     """How often every object is reconciled though nothing was seen to change. It bounds how long a missed event can
     matter; a pass over an object at rest is a few reads."""
+    prometheus_url: str | None = None
+    """Where KEDA asks for the documents that wait, such as http://prometheus.monitoring:9090; otherwise it asks the
+    pods themselves."""
+    pod_monitors: PodMonitors = PodMonitors()
+    """PodMonitors that the operator makes."""
+    network_policy: NetworkAccess = NetworkAccess()
+    """Whom the NetworkPolicies of RerankerDeployments admit in any case."""
+    leader_election: LeaderElection = LeaderElection()
+    """Which of several operators works."""
     gpu_profiles: dict[str, GpuProfile] = Field(default_factory=lambda: {"cpu": GpuProfile(dtype="float32")})
     """The names that `spec.gpu.type` may have. `cpu` is also what a spec without a GPU gets."""
 

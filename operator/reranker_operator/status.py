@@ -10,8 +10,9 @@ from typing import Any
 
 from reranker_operator import reasons
 from reranker_operator.api.status import ConditionStatus, ConditionType
-from reranker_operator.names import PORT, selector
+from reranker_operator.names import PORT, TEMPLATE_HASH_ANNOTATION, selector
 from reranker_operator.pod_failures import Failure, Pod, find_failure, shortened
+from reranker_operator.scoring import Proof, Reading, prove, refused_pod
 
 Object = Mapping[str, Any]
 
@@ -26,7 +27,7 @@ class Verdict:
     @property
     def accepted(self) -> bool:
         """Whether the spec is carried out."""
-        return self.reason == reasons.SPEC_VALID
+        return self.reason in reasons.ACCEPTED
 
 
 SPEC_VALID = Verdict(reasons.SPEC_VALID, "the spec is valid and is carried out")
@@ -44,6 +45,12 @@ class Observation:
     pods: Sequence[Pod]
     now: str
     """The time as Kubernetes writes it, to the second."""
+    readings: Sequence[Reading] = ()
+    """What the pods of the present template say of their score check."""
+    baseline: str | None = None
+    """The key under which their baseline is kept, if it is."""
+    missing_node_labels: Mapping[str, str] | None = None
+    """The labels that an unschedulable pod asks of its node, where no node has them."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +95,13 @@ def compute_status(seen: Observation) -> dict[str, Any]:
     """The status to write."""
     metadata = seen.resource["metadata"]
     rollout = _rollout(seen.deployment)
-    failure = find_failure(seen.pods) or rollout.refused
+    failure = _failure(seen) or rollout.refused
+    proof = _proof(seen, rollout)
     states: dict[ConditionType, _State] = {
         "Accepted": _State("True" if seen.verdict.accepted else "False", seen.verdict.reason, seen.verdict.message),
         "Available": _available(seen, rollout, failure),
         "Progressing": _progressing(seen, rollout, failure),
+        "ScoringVerified": _State(proof.status, proof.reason, proof.message),
     }
     return {
         "observedGeneration": metadata["generation"],
@@ -102,6 +111,7 @@ def compute_status(seen: Observation) -> dict[str, Any]:
         "selector": selector(metadata["name"]),
         "endpoint": f"http://{metadata['name']}.{metadata['namespace']}.svc:{PORT}",
         **_model(seen),
+        **_scoring(seen, proof),
         "conditions": [_condition(kind, state, seen) for kind, state in states.items()],
     }
 
@@ -115,6 +125,49 @@ def turns(before: Object | None, after: Object) -> list[Turn]:
         if (old.get(new["type"], {}).get("status"), old.get(new["type"], {}).get("reason"))
         != (new["status"], new["reason"])
     ]
+
+
+def present_pods(deployment: Object | None, pods: Sequence[Pod]) -> list[Pod]:
+    """The pods of the Deployment's present template that aren't going, newest first."""
+    if deployment is None:
+        return []
+    wanted = _template_hash(deployment["spec"]["template"])
+    present = [
+        pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and _template_hash(pod) == wanted is not None
+    ]
+    return sorted(
+        present, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]), reverse=True
+    )
+
+
+def _template_hash(item: Object) -> str | None:
+    found: str | None = (item["metadata"].get("annotations") or {}).get(TEMPLATE_HASH_ANNOTATION)
+    return found
+
+
+def _failure(seen: Observation) -> Failure | None:
+    """Why a pod doesn't serve, in more detail than the pod itself tells."""
+    failure = find_failure(seen.pods)
+    if failure is not None and failure.reason == reasons.UNSCHEDULABLE and seen.missing_node_labels:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(seen.missing_node_labels.items()))
+        return Failure(reasons.NO_MATCHING_NODES, f"no node has the labels {labels}; {failure.message}")
+    if failure is None and (refused := refused_pod(seen.readings)) is not None:
+        message = f"the pod {refused.pod} takes no requests, its score check failed: {refused.message}"
+        return Failure(reasons.SCORE_CHECK_FAILED, message)
+    return failure
+
+
+def _proof(seen: Observation, rollout: _Rollout) -> Proof:
+    if seen.deployment is None:
+        return Proof("Unknown", reasons.NOT_ACCEPTED, f"nothing is deployed: {seen.verdict.message}")
+    return prove(seen.readings, rollout.wanted)
+
+
+def _scoring(seen: Observation, proof: Proof) -> dict[str, Any]:
+    if proof.figures is None:
+        return {}
+    baseline = {} if seen.baseline is None else {"baseline": seen.baseline}
+    return {"scoring": {**proof.figures, **baseline}}
 
 
 def _rollout(deployment: Object | None) -> _Rollout:

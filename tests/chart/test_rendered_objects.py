@@ -31,6 +31,8 @@ def test_the_default_installation_is_exactly_these_objects(defaults: Any) -> Non
         ("CustomResourceDefinition", "rerankerbenchmarks.reranker.dev"),
         ("CustomResourceDefinition", "rerankerdeployments.reranker.dev"),
         ("Deployment", "reranker-operator"),
+        ("Role", "system-reranker-operator-leader"),
+        ("RoleBinding", "system-reranker-operator-leader"),
         ("Service", "reranker-operator"),
         ("ServiceAccount", "reranker-operator"),
     ]
@@ -59,10 +61,40 @@ def test_the_pod_may_run_where_only_restricted_pods_may(defaults: Any) -> None:
     assert all("hostPort" not in port for port in container["ports"])
 
 
-def test_one_operator_at_a_time(defaults: Any) -> None:
-    spec = defaults.one("Deployment")["spec"]
-    assert spec["replicas"] == 1
-    assert spec["strategy"] == {"type": "Recreate"}
+def test_several_operators_share_a_lease_and_a_new_one_is_ready_before_an_old_one_goes(helm: Any) -> None:
+    rendered = helm.render({"replicas": 2})
+    spec = rendered.one("Deployment")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    election = parse(rendered.config, source="chart").leader_election
+    assert (election.enabled, election.namespace, election.name) == (True, "system", "reranker-operator")
+    role = rendered.one("Role", "system-reranker-operator-leader")
+    assert role["metadata"]["namespace"] == "system"
+    assert role["rules"] == [rule.as_dict() for rule in rbac.LEASE_RULES]
+    assert rendered.one("RoleBinding")["roleRef"]["name"] == role["metadata"]["name"]
+
+
+def test_rerankers_policies_admit_this_operator_and_this_prometheus(helm: Any) -> None:
+    peer = {"podSelector": {"matchLabels": {"app": "prometheus"}}}
+    access = parse(helm.render({"networkPolicy": {"prometheus": [peer]}}).config, source="chart").network_policy
+    assert (access.operator_namespace, access.prometheus) == ("system", (peer,))
+    default = parse(helm.render().config, source="chart").network_policy
+    assert default.prometheus == Settings().network_policy.prometheus
+
+
+def test_prometheus_and_monitors_of_single_rerankers_are_handed_on(helm: Any) -> None:
+    values = {
+        "prometheusUrl": "http://prometheus:9090",
+        "podMonitor": {"perReranker": True, "interval": "30s", "labels": {"release": "prometheus"}},
+    }
+    settings = parse(helm.render(values).config, source="chart")
+    assert settings.prometheus_url == "http://prometheus:9090"
+    assert settings.pod_monitors.model_dump() == {
+        "enabled": True,
+        "interval": "30s",
+        "labels": {"release": "prometheus"},
+    }
+    assert parse(helm.render().config, source="chart").prometheus_url is None
 
 
 def test_probes_and_service_reach_the_port_that_the_operator_listens_on(defaults: Any) -> None:
@@ -156,7 +188,7 @@ def test_every_key_of_the_operators_settings_is_rendered(defaults: Any) -> None:
 
 def test_the_cluster_role_is_the_operators_table_of_rights(defaults: Any) -> None:
     role = defaults.one("ClusterRole", "system-reranker-operator")
-    assert role["rules"] == [rule.as_dict() for rule in rbac.RULES]
+    assert role["rules"] == [rule.as_dict() for rule in (*rbac.RULES, *rbac.CLUSTER_RULES)]
     binding = defaults.one("ClusterRoleBinding")
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "reranker-operator", "namespace": "system"}]
@@ -166,8 +198,10 @@ def test_the_cluster_role_is_the_operators_table_of_rights(defaults: Any) -> Non
 def test_namespace_scope_grants_nothing_for_the_whole_cluster(helm: Any) -> None:
     rendered = helm.render({"rbac": {"scope": "namespace", "namespaces": ["team-a", "team-b"]}})
     assert rendered.all("ClusterRole") == rendered.all("ClusterRoleBinding") == []
-    assert [role["metadata"]["namespace"] for role in rendered.all("Role")] == ["team-a", "team-b"]
-    assert all(role["rules"] == [rule.as_dict() for rule in rbac.RULES] for role in rendered.all("Role"))
+    *roles, leader = rendered.all("Role")
+    assert leader["metadata"]["name"].endswith("-leader")
+    assert [role["metadata"]["namespace"] for role in roles] == ["team-a", "team-b"]
+    assert all(role["rules"] == [rule.as_dict() for rule in rbac.RULES] for role in roles)
     for role, binding in zip(rendered.all("Role"), rendered.all("RoleBinding"), strict=True):
         assert binding["metadata"]["namespace"] == role["metadata"]["namespace"]
         assert binding["roleRef"]["name"] == role["metadata"]["name"]

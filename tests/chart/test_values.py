@@ -38,6 +38,10 @@ OTHER: dict[str, Any] = {
     "serviceAccount.name": "other",
     "serviceAccount.annotations": {"other": "yes"},
     "logLevel": "DEBUG",
+    "logFormat": "text",
+    "replicas": 2,
+    "podDisruptionBudget.enabled": False,
+    "prometheusUrl": "http://other:9090",
     "resyncSeconds": 60,
     "gpuProfiles": {"other": {"dtype": "float32"}},
     "rerankers": {"other": {"spec": {"model": {"name": "other"}}}},
@@ -45,6 +49,7 @@ OTHER: dict[str, Any] = {
     "metricsService.port": 9090,
     "metricsService.annotations": {"other": "yes"},
     "podMonitor.enabled": True,
+    "podMonitor.perReranker": True,
     "podMonitor.interval": "1m",
     "podMonitor.labels": {"other": "yes"},
     "serviceMonitor.enabled": True,
@@ -63,6 +68,7 @@ OTHER: dict[str, Any] = {
     "dashboards.annotations": {"other": "yes"},
     "networkPolicy.enabled": True,
     "networkPolicy.metricsFrom": [{"podSelector": {}}],
+    "networkPolicy.prometheus": [{"podSelector": {}}],
     "networkPolicy.apiServerPorts": [16443],
     "test.urls": ["http://other:8000"],
     "test.apiKeySecretRef.name": "other",
@@ -74,6 +80,7 @@ OTHER: dict[str, Any] = {
     "extraEnv": [{"name": "OTHER", "value": "yes"}],
     "nodeSelector": {"other": "yes"},
     "tolerations": [{"key": "other", "operator": "Exists"}],
+    "topologySpreadConstraints": [{"maxSkew": 2, "topologyKey": "other", "whenUnsatisfiable": "DoNotSchedule"}],
     "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
     "priorityClassName": "other",
     "podAnnotations": {"other": "yes"},
@@ -81,6 +88,8 @@ OTHER: dict[str, Any] = {
 }
 # What else has to be set for a value to matter, or to be accepted.
 TOGETHER: dict[str, dict[str, Any]] = {
+    "podDisruptionBudget.enabled": {"replicas": 2},
+    "topologySpreadConstraints": {"replicas": 2},
     **{path: {"prometheusRule": {"enabled": True}} for path in OTHER if path.startswith("prometheusRule.")},
     **{path: {"dashboards": {"enabled": True}} for path in OTHER if path.startswith("dashboards.")},
     "rbac.scope": {"rbac": {"namespaces": ["other"]}},
@@ -123,7 +132,7 @@ def test_every_value_is_in_this_files_table(explained: tuple[Value, ...]) -> Non
 def test_every_value_changes_what_is_installed_or_said(helm: Any, with_value: Any, path: str) -> None:
     condition = TOGETHER.get(path, {})
     values = laid_over(condition, with_value(path, OTHER[path]))
-    before = None if path in NOT_ALONE or path.endswith(".enabled") else condition
+    before = None if path in NOT_ALONE else condition
     changed = helm.template(values, hooks=True)
     assert changed.returncode == 0, changed.stderr
     assert helm.template(before, hooks=True).stdout != changed.stdout or helm.notes(before) != helm.notes(values)

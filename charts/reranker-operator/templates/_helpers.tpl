@@ -72,6 +72,21 @@ images:
 imagePullPolicy: {{ .Values.images.pullPolicy }}
 imagePullSecrets: {{ .Values.images.pullSecrets | toJson }}
 resyncSeconds: {{ .Values.resyncSeconds }}
+prometheusUrl: {{ .Values.prometheusUrl | default nil | toJson }}
+podMonitors:
+  enabled: {{ .Values.podMonitor.perReranker }}
+  interval: {{ .Values.podMonitor.interval }}
+  labels: {{ .Values.podMonitor.labels | toJson }}
+networkPolicy:
+  operatorNamespace: {{ .Release.Namespace }}
+  {{- with .Values.networkPolicy.prometheus }}
+  prometheus:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+leaderElection:
+  enabled: true
+  namespace: {{ .Release.Namespace }}
+  name: {{ include "reranker-operator.fullname" . }}
 gpuProfiles:
   {{- toYaml .Values.gpuProfiles | nindent 2 }}
 {{- end -}}
@@ -93,11 +108,20 @@ gpuProfiles:
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [create, delete, get, list, patch, watch]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses, networkpolicies]
+  verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [create, delete, get, list, patch, watch]
 - apiGroups: [""]
-  resources: [configmaps, services]
+  resources: [configmaps, persistentvolumeclaims, serviceaccounts, services]
   verbs: [create, delete, get, list, patch, watch]
 - apiGroups: [""]
   resources: [pods]
@@ -105,4 +129,27 @@ gpuProfiles:
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [create, delete, get, list, patch, watch]
+- apiGroups: [monitoring.coreos.com]
+  resources: [podmonitors]
+  verbs: [create, delete, get, list, patch, watch]
+{{- end -}}
+
+{{- /* What is granted beside that where the operator serves the whole cluster. */ -}}
+{{- define "reranker-operator.clusterRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
+{{- end -}}
+
+{{- /* What is granted in the operator's own namespace, for the election of a leader. */ -}}
+{{- define "reranker-operator.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create, get, update]
 {{- end -}}

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from reranker_operator.api.base import ApiModel, Duration, Name, duration_between, rule, with_rules
-from reranker_operator.api.deployment import Backend, InstructionFormat, LocalObjectReference
+from reranker_operator.api.deployment import Backend, InstructionFormat
 from reranker_operator.api.model import RelativePath
 from reranker_operator.api.pods import Resources, Toleration
+from reranker_operator.api.serving import LocalObjectReference
 
 DEFAULT_QUERY = "健身女生T恤短袖"
 MOST_SIZES = 20

@@ -4,13 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from reranker_operator.api.base import ApiModel, Duration, Name, Opaque, duration_between, rule, with_rules
+from reranker_operator.api.base import ApiModel, Opaque, rule, with_rules
+from reranker_operator.api.exposure import Expose, NetworkPolicy
 from reranker_operator.api.model import Model
 from reranker_operator.api.pods import PodTemplate
+from reranker_operator.api.serving import Auth, Autoscaling, Limits, LocalObjectReference, Rollout, ScoreCheck
 
 DEFAULT_INSTRUCTION = "Rank products by query with category & style match prioritized"
 
-Backend = Literal["qwen3_vllm", "qwen3_vllm_score"]
+Backend = Literal["qwen3_vllm", "qwen3_vllm_score", "qwen3_packed"]
 InstructionFormat = Literal["compact", "standard"]
 DType = Literal["auto", "float16", "bfloat16", "float32"]
 
@@ -48,42 +50,6 @@ class Engine(ApiModel):
     """Further arguments for vLLM's engine, by their Python names (block_size, max_num_seqs); handed on as they are."""
 
 
-class Limits(ApiModel):
-    """What the service accepts."""
-
-    model_config = with_rules(
-        rule(
-            "self.maxQueuedDocuments >= self.maxDocuments",
-            "maxQueuedDocuments must be at least maxDocuments, or the largest request is never accepted",
-        )
-    )
-
-    max_documents: int = Field(default=1000, ge=1, le=100000)
-    """The most documents in one request; a larger one is refused."""
-    max_queued_documents: int = Field(default=10000, ge=1, le=10000000)
-    """The most documents that wait in one pod; a request beyond that is answered with 429."""
-    max_body_bytes: int = Field(default=16777216, ge=1024, le=1073741824)
-    """The largest body of a request in bytes; a larger one is answered with 413."""
-    request_timeout: Duration = Field(default="60s", json_schema_extra=duration_between("1s", "1h", "requestTimeout"))
-    """How long a request may take before it is answered with an error, such as 60s."""
-
-
-class Rollout(ApiModel):
-    """How pods are replaced."""
-
-    strategy: Literal["Surge", "InPlace"] = "Surge"
-    """Surge starts a new pod before an old one goes (needs a spare GPU); InPlace ends an old pod first."""
-    drain_timeout: Duration = Field(default="30s", json_schema_extra=duration_between("1s", "30m", "drainTimeout"))
-    """How long a pod that ends may take to finish the requests that it has accepted, such as 30s."""
-
-
-class LocalObjectReference(ApiModel):
-    """Another object in the same namespace."""
-
-    name: Name
-    """The object's name."""
-
-
 class RerankerDeploymentSpec(ApiModel):
     """The reranker to run."""
 
@@ -91,12 +57,20 @@ class RerankerDeploymentSpec(ApiModel):
         rule(
             "self.engine.tensorParallelSize <= (has(self.gpu) ? self.gpu.count : 1)",
             "engine.tensorParallelSize must not exceed gpu.count (1 without a GPU)",
-        )
+        ),
+        rule(
+            "self.backend != 'qwen3_packed' || self.engine.tensorParallelSize == 1",
+            "qwen3_packed runs on one GPU: engine.tensorParallelSize must be 1",
+        ),
+        rule(
+            "!has(self.limits.maxDocumentTokens) || self.limits.maxDocumentTokens <= self.maxModelLen",
+            "limits.maxDocumentTokens must not exceed maxModelLen, which prompt and document share",
+        ),
     )
 
     backend: Backend = "qwen3_vllm_score"
     """How scores are computed: qwen3_vllm_score reads the yes/no logits in vLLM's pooling runner, qwen3_vllm generates
-    one token and reads its log-probabilities."""
+    one token and reads its log-probabilities, qwen3_packed scores a whole request in one forward pass."""
     instruction_format: InstructionFormat = "compact"
     """The prompt: standard is the model's official one, compact puts the instruction in the place of its longer system
     prompt and is faster."""
@@ -112,10 +86,21 @@ class RerankerDeploymentSpec(ApiModel):
     """Settings of the engine that computes the scores."""
     replicas: int = Field(default=1, ge=0, json_schema_extra={"format": "int32"})
     """How many pods serve. Written by autoscalers through the scale subresource; 0 stops all of them."""
+    autoscaling: Autoscaling | None = None
+    """Has the number of pods follow the documents that wait: by KEDA where it is installed, else by a
+    HorizontalPodAutoscaler. Either writes `replicas`; with replicas 0 both rest."""
     limits: Limits = Limits()
     """What the service accepts."""
+    auth: Auth | None = None
+    """Who may ask; without it everyone who reaches the Service."""
+    score_check: ScoreCheck = ScoreCheck()
+    """The proof that a pod ranks as it should, made before it takes requests."""
     rollout: Rollout = Rollout()
     """How pods are replaced when something changes."""
+    network_policy: NetworkPolicy = NetworkPolicy()
+    """Who may reach the pods."""
+    expose: Expose | None = None
+    """How it is reached from outside of the cluster; without it not at all."""
     image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
     """The service's image; otherwise the operator's default for the GPU profile or for CPUs."""
     image_pull_secrets: list[LocalObjectReference] | None = Field(default=None, max_length=16)

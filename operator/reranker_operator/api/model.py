@@ -1,10 +1,10 @@
 """The part of a RerankerDeployment that says which weights to serve and where they come from."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from reranker_operator.api.base import ApiModel, Name, rule, with_rules
+from reranker_operator.api.base import ApiModel, Name, Quantity, rule, with_rules
 
 RelativePath = Annotated[
     str, StringConstraints(max_length=1024, pattern=r"^$|^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$")
@@ -65,11 +65,40 @@ class ModelSource(ApiModel):
 
 
 class ModelCache(ApiModel):
-    """Where downloaded weights are kept."""
+    """Where downloaded weights are kept: on a claim that is there already, or on one that the operator makes."""
 
-    existing_claim: Name
+    model_config = with_rules(
+        rule(
+            "has(self.existingClaim) != has(self.size)",
+            "exactly one of existingClaim and size must be given",
+        ),
+        rule(
+            "!has(self.existingClaim) || (!has(self.storageClassName) && !has(self.accessMode))",
+            "storageClassName and accessMode are of a claim that the operator makes: they go with size only",
+        ),
+        rule(
+            "!has(self.size) || !has(oldSelf.size) || (has(self.storageClassName) == has(oldSelf.storageClassName) && "
+            "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName) && "
+            "has(self.accessMode) == has(oldSelf.accessMode) && "
+            "(!has(self.accessMode) || self.accessMode == oldSelf.accessMode))",
+            "storageClassName and accessMode of a claim can't be changed; remove the cache first",
+        ),
+        rule(
+            "!has(self.size) || !has(oldSelf.size) || "
+            "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
+            "a claim can't shrink: size may only grow; remove the cache first",
+        ),
+    )
+
+    existing_claim: Name | None = None
     """A PersistentVolumeClaim that new pods read instead of downloading again. Pods on several nodes need one with the
     access mode ReadWriteMany."""
+    size: Quantity | None = None
+    """How large the claim is that the operator makes, such as 20Gi. It is deleted with the RerankerDeployment."""
+    storage_class_name: Name | None = None
+    """Its StorageClass; otherwise the cluster's default."""
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] | None = None
+    """Its access mode: ReadWriteMany for pods on several nodes; ReadWriteOnce by default."""
 
 
 class Model(ApiModel):

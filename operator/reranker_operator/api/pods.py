@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, WithJsonSchema
 
 from reranker_operator.api.base import ApiModel, Opaque, Quantity, rule, with_rules
-from reranker_operator.names import CONFIG_HASH_ANNOTATION, RESERVED_LABELS
+from reranker_operator.names import RESERVED_ANNOTATIONS, RESERVED_LABELS
 
-OWN_VOLUMES = ("config", "tmp", "cache", "model", "shm")
+OWN_VOLUMES = ("config", "tmp", "cache", "model", "shm", "auth", "golden", "baseline")
 """The names of the operator's own volumes."""
 
 _VOLUME_NAMES = ", ".join(f"'{name}'" for name in OWN_VOLUMES)
 _LABELS = ", ".join(f"'{label}'" for label in RESERVED_LABELS)
+_ANNOTATIONS = ", ".join(f"'{annotation}'" for annotation in RESERVED_ANNOTATIONS)
 
 
 class Toleration(ApiModel):
@@ -86,8 +87,8 @@ class PodMetadata(ApiModel):
                 json_schema_extra={
                     "x-kubernetes-validations": [
                         rule(
-                            f"!('{CONFIG_HASH_ANNOTATION}' in self)",
-                            f"the annotation {CONFIG_HASH_ANNOTATION} belongs to the operator",
+                            f"!self.exists(key, key in [{_ANNOTATIONS}])",
+                            f"the annotations {' and '.join(RESERVED_ANNOTATIONS)} belong to the operator",
                         )
                     ]
                 },

@@ -7,6 +7,7 @@ import yaml
 
 from reranker_operator.api.base import parse_duration
 from reranker_operator.desired.model import engine_model_name
+from reranker_operator.desired.mounts import BASELINE_FILE, GOLDEN_FILE, KEYS_FILE
 from reranker_operator.desired.target import ACCEPT_SECONDS, Target
 from reranker_operator.gpu import dtype_of
 from reranker_operator.names import PORT, config_map_name
@@ -36,14 +37,24 @@ def service_config(target: Target) -> dict[str, Any]:
         "host": "0.0.0.0",  # noqa: S104 - a pod's own network
         "port": PORT,
         "max_documents": limits.max_documents,
+        "max_document_tokens": limits.max_document_tokens,
         "max_queued_documents": limits.max_queued_documents,
+        "max_queued_tokens": limits.max_queued_tokens,
         "max_body_bytes": limits.max_body_bytes,
         "request_timeout_s": parse_duration(limits.request_timeout).total_seconds(),
         "drain_accept_s": float(ACCEPT_SECONDS),
         "drain_timeout_s": target.drain_seconds,
+        "api_keys_file": None if spec.auth is None else KEYS_FILE,
+        "metrics_auth": spec.auth is not None and spec.auth.protect_metrics,
+    }
+    score_check = {
+        "mode": spec.score_check.mode,
+        "golden_set": None if spec.score_check.golden_set_config_map is None else GOLDEN_FILE,
+        "baseline": None if spec.score_check.mode == "off" else BASELINE_FILE,
+        "max_drift": spec.score_check.max_drift,
     }
     rerank = {"backend": spec.backend, "backends": {spec.backend: backend}, "server": server}
-    return {"services": {"rerank": rerank}}
+    return {"services": {"rerank": {**rerank, "score_check": score_check}}}
 
 
 def rendered_config(target: Target) -> str:

@@ -1,16 +1,18 @@
 """The Deployment: how many pods, and how one set of them replaces another."""
 
+import hashlib
+import json
+import math
 from typing import Any
 
+from reranker_operator.api.base import parse_duration
 from reranker_operator.desired.configmap import config_hash
-from reranker_operator.desired.pod import STARTUP_SECONDS, pod_spec
+from reranker_operator.desired.pod import pod_spec
 from reranker_operator.desired.target import Target
-from reranker_operator.names import CONFIG_HASH_ANNOTATION, labels, selector_labels
+from reranker_operator.names import CONFIG_HASH_ANNOTATION, TEMPLATE_HASH_ANNOTATION, labels, selector_labels
 
 MIN_READY_SECONDS = 3
 """A new pod has been ready this long before an old one goes, so that every node's proxy knows it by then."""
-PROGRESS_DEADLINE_SECONDS = STARTUP_SECONDS + 300
-"""Longer than a pod may take to load its model: pulling the image comes before that."""
 
 _STRATEGIES = {
     "Surge": {"maxSurge": 1, "maxUnavailable": 0},
@@ -29,12 +31,20 @@ def deployment(target: Target) -> dict[str, Any]:
             "replicas": spec.replicas,
             "revisionHistoryLimit": 3,
             "minReadySeconds": MIN_READY_SECONDS,
-            "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
+            "progressDeadlineSeconds": math.ceil(parse_duration(spec.rollout.progress_deadline).total_seconds()),
             "selector": {"matchLabels": selector_labels(target.name)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": _STRATEGIES[spec.rollout.strategy]},
-            "template": {"metadata": _pod_metadata(target), "spec": pod_spec(target)},
+            "template": _template(target),
         },
     }
+
+
+def _template(target: Target) -> dict[str, Any]:
+    """The pods' template, with a hash of itself by which its pods are told from those of an earlier one."""
+    template: dict[str, Any] = {"metadata": _pod_metadata(target), "spec": pod_spec(target)}
+    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
+    template["metadata"]["annotations"][TEMPLATE_HASH_ANNOTATION] = digest[:16]
+    return template
 
 
 def _pod_metadata(target: Target) -> dict[str, Any]:

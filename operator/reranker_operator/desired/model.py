@@ -19,9 +19,12 @@ def is_local(model: Model) -> bool:
     return model.name.startswith("/") or _mounted_path(model) is not None
 
 
-def volumes(model: Model) -> list[dict[str, Any]]:
-    """The volume for downloads, and the one that holds the model where a source names one."""
-    claim = model.cache.existing_claim if model.cache is not None else None
+def volumes(model: Model, own_claim: str) -> list[dict[str, Any]]:
+    """The volume for downloads, and the one that holds the model where a source names one.
+
+    `own_claim` is the name of the claim that the operator makes where the spec gives a size for one.
+    """
+    claim = None if model.cache is None else model.cache.existing_claim or own_claim
     cache = {"emptyDir": {}} if claim is None else {"persistentVolumeClaim": {"claimName": claim}}
     result: list[dict[str, Any]] = [{"name": "cache", **cache}]
     if model.source is not None and model.source.pvc is not None:

@@ -3,15 +3,16 @@
 import math
 from typing import Any
 
-from reranker_operator.desired import model
+from reranker_operator.desired import model, mounts
 from reranker_operator.desired.target import ACCEPT_SECONDS, PRE_STOP_SECONDS, SLACK_SECONDS, Target
-from reranker_operator.names import CONTAINER, PORT, PORT_NAME, config_map_name
+from reranker_operator.names import CONTAINER, PORT, PORT_NAME, cache_claim_name, config_map_name
 
-CONFIG_MOUNT = "/etc/reranker"
+CONFIG_MOUNT = mounts.ROOT
 TMP_MOUNT = "/tmp"  # noqa: S108 - a volume of the pod's own
 USER_ID = 10001
-STARTUP_SECONDS = 1800
-"""How long a pod may take to download, load and warm up a model before it is started anew."""
+STARTUP_SECONDS = 300
+"""How long a pod may take to open its port before it is started anew. It does so before it loads its model, which may
+take far longer: then it is alive, but not ready."""
 _STARTUP_PERIOD_SECONDS = 2
 
 
@@ -20,6 +21,7 @@ def pod_spec(target: Target) -> dict[str, Any]:
     wanted, profile = target.spec.pod_template, target.profile
     grace = PRE_STOP_SECONDS + ACCEPT_SECONDS + target.drain_seconds + SLACK_SECONDS
     spec: dict[str, Any] = {
+        "serviceAccountName": target.name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": math.ceil(grace),
@@ -67,11 +69,11 @@ def _container(target: Target) -> dict[str, Any]:
         "env": _environment(target),
         "resources": _resources(target),
         "volumeMounts": _mounts(target),
-        "startupProbe": _probe("/readyz", _STARTUP_PERIOD_SECONDS, STARTUP_SECONDS // _STARTUP_PERIOD_SECONDS),
+        "startupProbe": _probe("/livez", _STARTUP_PERIOD_SECONDS, STARTUP_SECONDS // _STARTUP_PERIOD_SECONDS),
         "readinessProbe": _probe("/readyz", 5, 3),
         "livenessProbe": _probe("/livez", 10, 3),
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
-        # The last lines of the log become the termination message, which a failure's condition quotes.
+        # The service writes why it could not start; where it can't, the last lines of its log stand for that.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -124,7 +126,8 @@ def _volumes(target: Target) -> list[dict[str, Any]]:
     own: list[dict[str, Any]] = [
         {"name": "config", "configMap": {"name": config_map_name(target.name)}},
         {"name": "tmp", "emptyDir": {}},
-        *model.volumes(target.spec.model),
+        *model.volumes(target.spec.model, cache_claim_name(target.name)),
+        *(volume for volume, _ in mounts.volumes(target)),
     ]
     if _has_gpu(target):
         # Processes of one model exchange tensors through shared memory; the container's default of 64 MiB is too small.
@@ -137,6 +140,7 @@ def _mounts(target: Target) -> list[dict[str, Any]]:
         {"name": "config", "mountPath": CONFIG_MOUNT, "readOnly": True},
         {"name": "tmp", "mountPath": TMP_MOUNT},
         *model.mounts(target.spec.model),
+        *(mount for _, mount in mounts.volumes(target)),
     ]
     if _has_gpu(target):
         own.append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108 - a volume of the pod's own

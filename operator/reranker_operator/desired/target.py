@@ -5,6 +5,7 @@ from typing import Any
 
 from reranker_operator.api.base import parse_duration
 from reranker_operator.api.deployment import RerankerDeploymentSpec
+from reranker_operator.kinds import Kind
 from reranker_operator.names import API_VERSION, KIND, labels
 from reranker_operator.settings import GpuProfile, Settings
 
@@ -26,6 +27,12 @@ class Target:
     spec: RerankerDeploymentSpec
     profile: GpuProfile
     settings: Settings
+    optional_kinds: frozenset[Kind] = frozenset()
+    """Which of the kinds that come with other products this cluster has."""
+
+    def has(self, kind: Kind) -> bool:
+        """Whether the cluster has an optional kind."""
+        return kind in self.optional_kinds
 
     @property
     def drain_seconds(self) -> float:

@@ -8,6 +8,7 @@ from tests.unit.operator.builders import make_settings, make_target
 from reranker_operator.desired import objects
 from reranker_operator.desired.configmap import config_hash, config_map, service_config
 from reranker_operator.desired.deployment import deployment
+from reranker_operator.desired.mounts import baseline_key
 from reranker_operator.desired.service import service
 
 OWNER = {
@@ -47,7 +48,13 @@ def environment(**fields: Any) -> dict[str, Any]:
 
 
 def test_children_come_in_the_order_in_which_pods_need_them():
-    assert [item["kind"] for item in objects(make_target())] == ["ConfigMap", "Service", "Deployment"]
+    assert [(item["kind"], item["metadata"]["name"]) for item in objects(make_target())] == [
+        ("ServiceAccount", "products"),
+        ("ConfigMap", "products-config"),
+        ("Service", "products"),
+        ("Service", "products-pods"),
+        ("Deployment", "products"),
+    ]
 
 
 def test_service():
@@ -97,11 +104,21 @@ def test_configuration_of_the_smallest_spec():
                     "host": "0.0.0.0",  # noqa: S104
                     "port": 8000,
                     "max_documents": 1000,
+                    "max_document_tokens": None,
                     "max_queued_documents": 10000,
+                    "max_queued_tokens": None,
                     "max_body_bytes": 16777216,
                     "request_timeout_s": 60.0,
                     "drain_accept_s": 3.0,
                     "drain_timeout_s": 30.0,
+                    "api_keys_file": None,
+                    "metrics_auth": False,
+                },
+                "score_check": {
+                    "mode": "enforce",
+                    "golden_set": None,
+                    "baseline": "/etc/reranker/baseline/baseline.json",
+                    "max_drift": 0.25,
                 },
             }
         }
@@ -110,11 +127,15 @@ def test_configuration_of_the_smallest_spec():
 
 def test_deployment_on_cpus():
     target = make_target()
+    built = deployment(target)
+    template_hash = built["spec"]["template"]["metadata"]["annotations"].pop("reranker.dev/template-hash")
+    assert len(template_hash) == 16
     probe = {"timeoutSeconds": 5, "successThreshold": 1}
     ready = {"httpGet": {"path": "/readyz", "port": "http", "scheme": "HTTP"}, **probe}
     live = {"httpGet": {"path": "/livez", "port": "http", "scheme": "HTTP"}, **probe}
     cpus = {"containerName": "reranker", "resource": "limits.cpu", "divisor": "1"}
-    assert deployment(target) == {
+    baseline = {"name": "products-baseline", "items": [{"key": baseline_key(target), "path": "baseline.json"}]}
+    assert built == {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata("products"),
@@ -128,6 +149,7 @@ def test_deployment_on_cpus():
             "template": {
                 "metadata": {"labels": LABELS, "annotations": {"reranker.dev/config-hash": config_hash(target)}},
                 "spec": {
+                    "serviceAccountName": "products",
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": 48,
@@ -157,8 +179,9 @@ def test_deployment_on_cpus():
                                 {"name": "config", "mountPath": "/etc/reranker", "readOnly": True},
                                 {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
                                 {"name": "cache", "mountPath": "/var/cache/reranker"},
+                                {"name": "baseline", "mountPath": "/etc/reranker/baseline", "readOnly": True},
                             ],
-                            "startupProbe": {**ready, "periodSeconds": 2, "failureThreshold": 900},
+                            "startupProbe": {**live, "periodSeconds": 2, "failureThreshold": 150},
                             "readinessProbe": {**ready, "periodSeconds": 5, "failureThreshold": 3},
                             "livenessProbe": {**live, "periodSeconds": 10, "failureThreshold": 3},
                             "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
@@ -176,6 +199,7 @@ def test_deployment_on_cpus():
                         {"name": "config", "configMap": {"name": "products-config"}},
                         {"name": "tmp", "emptyDir": {}},
                         {"name": "cache", "emptyDir": {}},
+                        {"name": "baseline", "configMap": {**baseline, "optional": True}},
                     ],
                 },
             },
@@ -250,6 +274,15 @@ def test_cache_on_a_claim():
     assert {"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}} in volumes
 
 
+def test_cache_on_a_claim_of_its_own():
+    volumes = pod(model={"name": "a/b", "cache": {"size": "20Gi"}})["volumes"]
+    assert {"name": "cache", "persistentVolumeClaim": {"claimName": "products-cache"}} in volumes
+
+
+def test_progress_deadline_reaches_the_deployment():
+    assert deployment(make_target(rollout={"progressDeadline": "90s"}))["spec"]["progressDeadlineSeconds"] == 90
+
+
 def test_drain_is_in_the_configuration_and_in_the_grace_period():
     rollout = {"drainTimeout": "1m30s"}
     server = service_config(make_target(rollout=rollout))["services"]["rerank"]["server"]
@@ -283,7 +316,10 @@ def test_pod_template_is_merged_with_what_is_ours():
     built = deployment(target)["spec"]["template"]
     spec, (only,) = built["spec"], built["spec"]["containers"]
     assert built["metadata"]["labels"] == {**LABELS, "team": "search"}
-    assert built["metadata"]["annotations"] == {"note": "x", "reranker.dev/config-hash": config_hash(target)}
+    assert (
+        built["metadata"]["annotations"].items()
+        >= {"note": "x", "reranker.dev/config-hash": config_hash(target)}.items()
+    )
     assert spec["nodeSelector"] == {"nvidia.com/gpu.product": "other", "zone": "a"}
     assert [toleration["key"] for toleration in spec["tolerations"]] == ["nvidia.com/gpu", "spot"]
     assert (spec["affinity"], spec["topologySpreadConstraints"]) == ({"podAffinity": {}}, [{"maxSkew": 1}])

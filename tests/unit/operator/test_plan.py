@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.unit.operator.builders import LOCAL_MODEL, make_settings
 
+from reranker_operator.kinds import HTTP_ROUTE
 from reranker_operator.names import labels
 from reranker_operator.plan import LeftoverError, conflict, identity, make_plan
 
@@ -26,8 +27,10 @@ def test_valid_spec_is_applied():
     plan = make_plan(resource(), [], make_settings())
     assert plan.verdict.accepted
     assert [identity(item) for item in plan.apply] == [
+        ("ServiceAccount", "products"),
         ("ConfigMap", "products-config"),
         ("Service", "products"),
+        ("Service", "products-pods"),
         ("Deployment", "products"),
     ]
     assert not plan.delete
@@ -45,6 +48,16 @@ def test_child_no_longer_wanted_is_deleted():
         ({"gpu": {"type": "t5"}}, "ProfileNotFound", "'t5' is no GPU profile of this operator; it has: cpu, h100, t4"),
         ({"gpu": {"type": "t4"}, "engine": {"dtype": "bfloat16"}}, "DTypeUnsupported", "has 7.5: use float16"),
         ({"backend": "future"}, "InvalidSpec", "spec.backend: Input should be"),
+        (
+            {"gpu": {"type": "t4"}, "model": {"name": "Qwen/Qwen3-Reranker-8B"}, "engine": {"dtype": "float32"}},
+            "DoesNotFit",
+            "take 28.2 GiB in float32; gpu.type 't4' has 16 GiB",
+        ),
+        (
+            {"expose": {"httpRoute": {"parentRefs": [{"name": "gateway"}]}}},
+            "KindMissing",
+            "expose.httpRoute needs the Gateway API",
+        ),
     ],
 )
 def test_unusable_spec_touches_nothing(spec: dict[str, Any], reason: str, message: str):
@@ -55,8 +68,67 @@ def test_unusable_spec_touches_nothing(spec: dict[str, Any], reason: str, messag
     assert not plan.delete
 
 
+def test_baselines_are_never_pruned():
+    kept = child("ConfigMap", "products-baseline")
+    assert not make_plan(resource(), [kept], make_settings()).delete
+
+
+def test_route_is_made_where_the_cluster_has_the_kind():
+    spec = {"expose": {"httpRoute": {"parentRefs": [{"name": "gateway"}], "hostnames": ["a.example"]}}}
+    plan = make_plan(resource(**spec), [], make_settings(), frozenset({HTTP_ROUTE}))
+    (route,) = [item for item in plan.apply if item["kind"] == "HTTPRoute"]
+    assert route["spec"] == {
+        "parentRefs": [{"name": "gateway"}],
+        "hostnames": ["a.example"],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                "backendRefs": [{"name": "products", "port": 8000}],
+            }
+        ],
+    }
+
+
 def test_newer_card_computes_in_bfloat16():
     assert make_plan(resource(gpu={"type": "h100"}, engine={"dtype": "bfloat16"}), [], make_settings()).verdict.accepted
+
+
+FITS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "known model that fits": ({"model": {"name": "Qwen/Qwen3-Reranker-8B"}, "gpu": {"type": "t4"}}, "SpecValid", ""),
+    "split over two cards": (
+        {
+            "model": {"name": "Qwen/Qwen3-Reranker-8B"},
+            "gpu": {"type": "t4", "count": 2},
+            "engine": {"dtype": "float32", "tensorParallelSize": 2},
+        },
+        "SpecValid",
+        "",
+    ),
+    "unknown model": ({"gpu": {"type": "t4"}}, "FitUnknown", "the size of the model '/models/tiny-reranker'"),
+    "quantized": (
+        {
+            "model": {"name": "Qwen/Qwen3-Reranker-8B"},
+            "gpu": {"type": "t4"},
+            "engine": {"extraArgs": {"quantization": "fp8"}},
+        },
+        "FitUnknown",
+        "is not known",
+    ),
+    "card of unknown memory": (
+        {"model": {"name": "Qwen/Qwen3-Reranker-0.6B"}, "gpu": {"type": "h100"}},
+        "FitUnknown",
+        "does not say how much memory",
+    ),
+    "on CPUs": ({"model": {"name": "mine"}}, "SpecValid", ""),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_fit(case: str):
+    spec, reason, message = FITS[case]
+    verdict = make_plan(resource(**spec), [], make_settings()).verdict
+    assert (verdict.reason, verdict.accepted) == (reason, True)
+    assert message in verdict.message
 
 
 def test_own_child_is_no_conflict():

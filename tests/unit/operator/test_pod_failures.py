@@ -54,6 +54,14 @@ CASES: dict[str, tuple[dict[str, Any], Failure | None]] = {
         container({"running": {}}, terminated("Error", 2)),
         Failure("CrashLoop", "the container ended with exit code 2; it left no message"),
     ),
+    "in the service's own words": (
+        container(waiting("CrashLoopBackOff"), terminated("Error", 1, f"ModelNotFound: {'x' * 700} no such model")),
+        Failure("ModelNotFound", f"the service could not start: …{'x' * 586} no such model"),
+    ),
+    "words that are no reason of ours": (
+        container(waiting("CrashLoopBackOff"), terminated("Error", 1, "ValueError: bad")),
+        Failure("CrashLoop", "the container ended with exit code 1: ValueError: bad"),
+    ),
     "no node": (unscheduled("0/3 nodes"), Failure("Unschedulable", "no node takes the pod: 0/3 nodes")),
     "no volume": (
         unscheduled("pod has unbound immediate PersistentVolumeClaims"),

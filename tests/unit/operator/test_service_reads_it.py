@@ -12,6 +12,8 @@ from reranker_service.settings import load_settings
 SPECS: dict[str, dict[str, Any]] = {
     "smallest": {},
     "generate on a GPU": {"backend": "qwen3_vllm", "gpu": {"type": "t4"}, "model": {"name": "a/b", "revision": "main"}},
+    "packed": {"backend": "qwen3_packed", "gpu": {"type": "h100"}, "model": {"name": "a/b"}},
+    "no check": {"scoreCheck": {"mode": "off"}},
     "everything set": {
         "instructionFormat": "standard",
         "instruction": "按相关性排序",
@@ -23,8 +25,17 @@ SPECS: dict[str, dict[str, Any]] = {
             "tensorParallelSize": 2,
             "extraArgs": {"block_size": 32, "seed": None},
         },
-        "limits": {"maxDocuments": 5, "maxQueuedDocuments": 6, "maxBodyBytes": 4096, "requestTimeout": "1500ms"},
+        "limits": {
+            "maxDocuments": 5,
+            "maxQueuedDocuments": 6,
+            "maxBodyBytes": 4096,
+            "requestTimeout": "1500ms",
+            "maxDocumentTokens": 99,
+            "maxQueuedTokens": 10000,
+        },
         "rollout": {"drainTimeout": "2m"},
+        "auth": {"apiKeySecretRef": {"name": "keys", "key": "keys"}, "protectMetrics": True},
+        "scoreCheck": {"mode": "warn", "goldenSetConfigMap": "golden", "maxDrift": 0.5},
     },
 }
 
@@ -43,3 +54,5 @@ def test_service_reads_what_the_operator_writes(name: str, tmp_path: Path, monke
         assert getattr(settings, key) == value, key
     for key, value in written["server"].items():
         assert getattr(settings.server, key) == value, key
+    for key, value in written["score_check"].items():
+        assert getattr(settings.score_check, key) == value, key

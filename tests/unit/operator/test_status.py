@@ -6,7 +6,8 @@ import pytest
 
 from reranker_operator import reasons
 from reranker_operator.events import event
-from reranker_operator.status import SPEC_VALID, Observation, Turn, Verdict, compute_status, turns
+from reranker_operator.scoring import Reading, parse_health
+from reranker_operator.status import SPEC_VALID, Observation, Turn, Verdict, compute_status, present_pods, turns
 
 NOW, EARLIER = "2026-02-02T00:00:00Z", "2026-01-01T00:00:00Z"
 SELECTOR = "app.kubernetes.io/name=reranker,app.kubernetes.io/instance=products,app.kubernetes.io/component=server"
@@ -28,7 +29,8 @@ def deployment(wanted: int = 2, *, observed: int = 3, conditions: Any = (), **co
     """A Deployment of generation 3 with all pods up to date, but for what is given."""
     figures = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": wanted, "availableReplicas": wanted}
     status = {"observedGeneration": observed, "conditions": list(conditions), **figures, **counts}
-    return {"metadata": {"generation": 3}, "spec": {"replicas": wanted}, "status": status}
+    template = {"metadata": {"annotations": {"reranker.dev/template-hash": "new"}}}
+    return {"metadata": {"generation": 3}, "spec": {"replicas": wanted, "template": template}, "status": status}
 
 
 def unschedulable_pod() -> dict[str, Any]:
@@ -81,6 +83,13 @@ def test_whole_status_of_a_complete_rollout():
                 "status": "False",
                 "reason": "RolloutComplete",
                 "message": "all 2 pods are up to date",
+                **times,
+            },
+            {
+                "type": "ScoringVerified",
+                "status": "Unknown",
+                "reason": "CheckPending",
+                "message": "0 of 2 pods have made the check yet",
                 **times,
             },
         ],
@@ -188,7 +197,7 @@ def test_transition_time_changes_with_the_status_only():
 
 
 def test_first_status_turns_every_condition():
-    assert [turn.type for turn in turns(None, observe())] == ["Accepted", "Available", "Progressing"]
+    assert [turn.type for turn in turns(None, observe())] == ["Accepted", "Available", "Progressing", "ScoringVerified"]
 
 
 def test_turns_are_changes_of_status_or_reason():
@@ -196,6 +205,67 @@ def test_turns_are_changes_of_status_or_reason():
     assert turns(old, observe(deployment=deployment(3))) == []
     (turn,) = turns(old, observe(deployment=deployment(replicas=3, updatedReplicas=1), pods=[unschedulable_pod()]))
     assert (turn.type, turn.reason, turn.is_warning) == ("Progressing", "Unschedulable", True)
+
+
+def reading(status: str, reason: str | None = None, mode: str = "enforce") -> Reading:
+    check = {"status": status, "reason": reason, "message": f"it {status}", "mode": mode}
+    golden = {"name": "tiny", "sha256": "ab", "pairs": 8, "violations": 1, "worst_margin": -0.123456}
+    figures = {"golden_set": golden, "baseline": {"max_drift": 0.0123456, "limit": 0.25}}
+    return parse_health("p", {"score_check": {**check, **(figures if status in ("passed", "failed") else {})}})
+
+
+def test_pod_that_failed_its_check_is_the_reason_why_nothing_serves():
+    seen = {"deployment": deployment(readyReplicas=0, availableReplicas=0), "readings": [reading("failed", "Drift")]}
+    status = observe(**seen)
+    assert words(status, "ScoringVerified") == ("False", "Drift")
+    assert words(status, "Available") == ("False", "ScoreCheckFailed")
+    assert words(status, "Progressing") == ("True", "ScoreCheckFailed")
+    assert "the pod p takes no requests" in condition(status, "Available")["message"]
+
+
+def test_failed_check_that_only_warns_keeps_serving():
+    status = observe(readings=[reading("failed", "OrderViolated", mode="warn")])
+    assert words(status, "ScoringVerified") == ("False", "OrderViolated")
+    assert words(status, "Available") == ("True", "MinimumReplicasAvailable")
+
+
+def test_figures_of_the_check_are_rounded():
+    status = observe(readings=[reading("passed")], baseline="0.json")
+    assert status["scoring"] == {
+        "checkedPods": 1,
+        "failedPods": 0,
+        "goldenSet": "tiny",
+        "goldenSetSha256": "ab",
+        "pairs": 8,
+        "violations": 1,
+        "worstMargin": -0.1235,
+        "maxDrift": 0.0123,
+        "driftLimit": 0.25,
+        "baseline": "0.json",
+    }
+
+
+def test_no_node_with_the_labels_is_told_from_nodes_that_are_taken():
+    seen = {"deployment": deployment(readyReplicas=0, availableReplicas=0), "pods": [unschedulable_pod()]}
+    status = observe(**seen, missing_node_labels={"gpu": "t4"})
+    assert words(status, "Available") == ("False", "NoMatchingNodes")
+    assert "no node has the labels gpu=t4" in condition(status, "Available")["message"]
+
+
+def test_present_pods_are_those_of_the_present_template_newest_first():
+    def pod(name: str, created: str, template: str, **more: str) -> dict[str, Any]:
+        annotations = {"reranker.dev/template-hash": template}
+        return {"metadata": {"name": name, "creationTimestamp": created, "annotations": annotations, **more}}
+
+    pods = [
+        pod("older", EARLIER, "new"),
+        pod("newer", NOW, "new"),
+        pod("of-before", NOW, "old"),
+        pod("going", NOW, "new", deletionTimestamp=NOW),
+        {"metadata": {"name": "of-nobody"}},
+    ]
+    assert [each["metadata"]["name"] for each in present_pods(deployment(), pods)] == ["newer", "older"]
+    assert present_pods(None, pods) == []
 
 
 def test_event_of_a_turn():

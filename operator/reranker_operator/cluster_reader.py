@@ -1,0 +1,82 @@
+"""Reads what a pass over a RerankerDeployment needs to know of the cluster, with as few requests as that takes."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reranker_operator import names
+from reranker_operator.kinds import (
+    CHILDREN,
+    NODE,
+    OPTIONAL_CHILDREN,
+    POD,
+    RERANKER_BENCHMARK,
+    Kind,
+)
+from reranker_operator.kube import Kube, Object, RefusedError
+from reranker_operator.plan import Identity, identity, is_owned
+from reranker_operator.pod_failures import classify, is_unschedulable
+
+DISCOVERY_SECONDS = 60.0
+"""How long it is believed which optional kinds the cluster has."""
+
+
+@dataclass(frozen=True)
+class Children:
+    """What the cluster holds for a RerankerDeployment."""
+
+    owned: dict[Identity, Object]
+    pods: Sequence[Object]
+
+
+class ClusterReader:
+    """Reads through one client."""
+
+    def __init__(self, kube: Kube, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._optional: frozenset[Kind] = frozenset()
+        self._discovered: float | None = None
+
+    async def optional_kinds(self) -> frozenset[Kind]:
+        """Which of the kinds that come with other products the cluster has now, or had a minute ago."""
+        now = self._clock()
+        if self._discovered is None or now - self._discovered > DISCOVERY_SECONDS:
+            served = await asyncio.gather(*(self._kube.is_served(kind) for kind in OPTIONAL_CHILDREN))
+            self._optional = frozenset(kind for kind, there in zip(OPTIONAL_CHILDREN, served, strict=True) if there)
+            self._discovered = now
+        return self._optional
+
+    async def benchmarks(self, namespace: str) -> list[Object]:
+        """The namespace's RerankerBenchmarks."""
+        return await self._kube.list(RERANKER_BENCHMARK, namespace)
+
+    async def children(self, resource: Object) -> Children:
+        """All that the resource owns, and its pods."""
+        namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]
+        selector = f"{names.INSTANCE_LABEL}={name},{names.MANAGED_SELECTOR}"
+        kinds = (*CHILDREN, *sorted(await self.optional_kinds(), key=lambda kind: kind.plural))
+        *found, pods = await asyncio.gather(
+            *(self._kube.list(kind, namespace, selector) for kind in kinds),
+            self._kube.list(POD, namespace, names.selector(name)),
+        )
+        owned = {identity(child): child for each in found for child in each if is_owned(child, resource)}
+        return Children(owned, pods)
+
+    async def missing_node_labels(self, pods: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
+        """The labels that an unschedulable pod asks of its node, where no node has them.
+
+        None where there is no such pod, or the operator may not look at nodes: it serves single namespaces then.
+        """
+        waiting = (pod for pod in pods if is_unschedulable(classify(pod)))
+        wanted = next((labels for pod in waiting if (labels := pod["spec"].get("nodeSelector"))), None)
+        if wanted is None:
+            return None
+        selector = ",".join(f"{key}={value}" for key, value in sorted(wanted.items()))
+        try:
+            found = await self._kube.exists(NODE, selector)
+        except RefusedError:
+            return None
+        return None if found else dict(wanted)
