@@ -23,8 +23,10 @@ def releases_side_by_side(helm: Helm, chart: Path, chosen: tuple[str, ...]) -> l
     shell, steps = helm.shell, []
     for team in TEAMS:
         shell.run("kubectl", "apply", "-f", "-", stdin=yaml.safe_dump_all(objects_of(team)))
-    for number, team in enumerate(TEAMS):
-        scope = ("--set", f"rbac.scope=namespace,rbac.namespaces={{{team}}},crds.install={str(number == 0).lower()}")
+    for team in TEAMS:
+        scope = ["--set", f"rbac.scope=namespace,rbac.namespaces={{{team}}}"]
+        # The definitions are there already, from a release of another name that kept them.
+        scope += ["--take-ownership"] if team == TEAMS[0] else ["--set", "crds.install=false"]
         steps.append(
             helm.step(f"install for {team}", "install", team, str(chart), *place(system(team)), *chosen, *scope)
         )

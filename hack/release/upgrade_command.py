@@ -37,7 +37,7 @@ FIRST = "913cc5e"
 """The first commit with a chart, an operator and a service that work together."""
 PARTS = ("first", "v3", "v4", "two")
 TARGETS = ("operator", "service-cpu", "bench")
-BEFORE_S, AFTER_S = 10.0, 15.0
+BEFORE_S, AFTER_S, LINGER_S = 10.0, 15.0, 5.0
 
 
 class Run:
@@ -92,7 +92,7 @@ class Run:
             steps = releases_side_by_side(helm, self.new.chart, chosen)
         else:
             steps = matrix(helm, self.new.chart, chosen)
-        time.sleep(AFTER_S)
+        time.sleep(LINGER_S)
         summary, failures = traffic.stop()
         replaced = reranker_pods(self.shell) != before
         self.keep(part, {"steps": [step.as_json() for step in steps], "traffic": summary, "replaced": replaced})
