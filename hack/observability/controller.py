@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard
 
 from hack.observability.boards import OPERATOR, board, section
-from hack.observability.panels import BAD_FROM_ONE, Query, heat, lines, number
+from hack.observability.panels import BAD_FROM_ONE, GOOD_AT_ONE, Query, heat, lines, number
 from hack.observability.queries import or_zero, quantile, ratio
 
 RECONCILES = "reranker_operator_reconciles_total"
@@ -23,6 +23,17 @@ def build() -> dashboard.Dashboard:
 def _now() -> list[object]:
     failing = f'sum (rate({RECONCILES}{{result="error"}}[5m]))'
     return [
+        number(
+            "Leaders",
+            "Operators that hold the Lease of their release. One works, the others stand by.",
+            "sum (reranker_operator_leader)",
+            steps=GOOD_AT_ONE,
+        ),
+        number(
+            "Operators",
+            "Operators that answer Prometheus, the leader and those that stand by.",
+            "count (reranker_operator_leader)",
+        ),
         number(
             "Waiting now",
             "Custom resources that wait for a pass or are in one.",
@@ -96,6 +107,12 @@ def _world() -> list[object]:
             ],
             unit="ops",
             stacked=True,
+        ),
+        lines(
+            "Who leads",
+            "1 for the operator that holds the Lease. It moves when a node goes or the API server is slow.",
+            [Query("max by (pod) (reranker_operator_leader)", "{{pod}}")],
+            most=1,
         ),
         lines(
             "Age of the watches",

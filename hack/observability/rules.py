@@ -248,6 +248,14 @@ def _operator_alerts() -> list[dict[str, Any]]:
             hold="10m",
         ),
         _alert(
+            "RerankerOperatorNoLeader",
+            "max by (namespace) (reranker_operator_leader) == 0",
+            "critical",
+            "No operator in {{ $labels.namespace }} leads",
+            "Operators run, and for 5 minutes none of them has held the Lease: no change takes effect.",
+            hold="5m",
+        ),
+        _alert(
             "RerankerOperatorStalled",
             "sum by (kind) (reranker_operator_queue_depth) > 0 "
             f"unless on (kind) sum by (kind) (increase({reconciles}[10m])) > 0",

@@ -62,7 +62,7 @@ class Client:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - an address on this machine
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
-            raise QueryError(json.load(error)["error"]) from error
+            raise QueryError(error.read().decode(errors="replace")) from error
 
     def _query(self, kind: str, **parameters: Any) -> list[dict[str, Any]]:
         data = self.get(f"{kind}?{urllib.parse.urlencode(parameters)}")
@@ -96,6 +96,15 @@ class Prometheus:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
 
     def __enter__(self) -> Self:
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _wait(self) -> None:
+        """Return when it answers queries."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             if self._process.poll() is not None:
@@ -104,11 +113,10 @@ class Prometheus:
                 self.client.instant("vector(1)")
             except (urllib.error.URLError, QueryError):
                 if time.monotonic() > deadline:
-                    self.__exit__()
                     raise
                 time.sleep(0.1)
             else:
-                return self
+                return
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

@@ -36,6 +36,25 @@ def test_the_monitors_select_the_operators_and_the_rerankers_pods(helm: Any) -> 
     assert endpoint["relabelings"] == [{"sourceLabels": [source], "targetLabel": "reranker"}]
 
 
+def test_no_reranker_is_found_twice(helm: Any) -> None:
+    rendered = helm.render({"podMonitor": {"enabled": True, "perReranker": True}})
+    assert [each["metadata"]["name"] for each in rendered.all("PodMonitor")] == ["reranker-operator"]
+    assert rendered.config["podMonitors"]["enabled"] is True
+
+
+def test_several_operators_are_spread_and_not_evicted_together(helm: Any, defaults: Any) -> None:
+    assert defaults.all("PodDisruptionBudget") == []
+    assert "topologySpreadConstraints" not in defaults.pod["spec"]
+    rendered = helm.render({"replicas": 2})
+    budget = rendered.one("PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert selects(budget["selector"], rendered.pod["metadata"]["labels"])
+    (constraint,) = rendered.pod["spec"]["topologySpreadConstraints"]
+    assert constraint["topologyKey"] == "kubernetes.io/hostname"
+    assert constraint["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert selects(constraint["labelSelector"], rendered.pod["metadata"]["labels"])
+
+
 def test_the_monitor_looks_into_the_served_namespaces_only(helm: Any) -> None:
     served = {"rbac": {"scope": "namespace", "namespaces": ["team-a", "team-b"]}, "podMonitor": {"enabled": True}}
     _, rerankers = helm.render(served).all("PodMonitor")

@@ -90,8 +90,16 @@ OTHER: dict[str, Any] = {
 TOGETHER: dict[str, dict[str, Any]] = {
     "podDisruptionBudget.enabled": {"replicas": 2},
     "topologySpreadConstraints": {"replicas": 2},
-    **{path: {"prometheusRule": {"enabled": True}} for path in OTHER if path.startswith("prometheusRule.")},
-    **{path: {"dashboards": {"enabled": True}} for path in OTHER if path.startswith("dashboards.")},
+    **{
+        path: {"prometheusRule": {"enabled": True}}
+        for path in OTHER
+        if path.startswith("prometheusRule.") and path != "prometheusRule.enabled"
+    },
+    **{
+        path: {"dashboards": {"enabled": True}}
+        for path in OTHER
+        if path.startswith("dashboards.") and path != "dashboards.enabled"
+    },
     "rbac.scope": {"rbac": {"namespaces": ["other"]}},
     "rbac.namespaces": {"rbac": {"scope": "namespace"}},
     "podMonitor.interval": {"podMonitor": {"enabled": True}},
