@@ -119,8 +119,6 @@ def test_dedicated_scenarios_are_measured_on_copies_and_the_target_is_left_alone
     wait_for_phases(api, namespace, "Succeeded", "Pending")
     gone = lambda: api.get("rerankerdeployments", namespace, "matrix-s1") is None  # noqa: E731
     eventually(gone, "the temporary reranker is gone")
-    for left in api.list("pods", namespace, "app.kubernetes.io/instance=matrix-s1"):
-        api.delete("pods", namespace, left["metadata"]["name"])
     bring_up(api, namespace, "matrix-s2")
     end_job(api, namespace, "matrix-s2", mean=100.0)
     status = wait_for_phases(api, namespace, "Succeeded", "Succeeded")
@@ -193,15 +191,9 @@ def test_in_place_the_target_serves_the_scenario_and_afterwards_its_own_spec(api
 
 
 def roll_out(api: Api, namespace: str) -> None:
-    """The target's new pods serve and those of before end."""
-    for pod in new_pods(api, namespace):
-        make_ready(api, pod)
+    """The target's new pods serve, and those of before are gone: without a node they go at once."""
+    make_ready(api, *new_pods(api, namespace))
     wait_for(api, namespace, Progressing="RolloutComplete", Available="MinimumReplicasAvailable")
-    for pod in api.list("pods", namespace, "app.kubernetes.io/instance=products"):
-        if "deletionTimestamp" in pod["metadata"]:
-            api.call(
-                "DELETE", f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}", {"gracePeriodSeconds": 0}
-            )
 
 
 def test_spec_edited_operator_killed_and_benchmark_deleted_meanwhile_the_target_ends_as_its_spec_says(
@@ -236,8 +228,6 @@ def test_restarted_operator_goes_on_and_measures_nothing_twice(api: Api, namespa
     first = api.get("jobs", namespace, "matrix-s1")
     operator.start()
     eventually(lambda: api.get("rerankerdeployments", namespace, "matrix-s1") is None, "the copy is gone")
-    for left in api.list("pods", namespace, "app.kubernetes.io/instance=matrix-s1"):
-        api.delete("pods", namespace, left["metadata"]["name"])
     bring_up(api, namespace, "matrix-s2")
     job_pod(api, namespace, "matrix-s2")
     assert operator.stop() == 0
