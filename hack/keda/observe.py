@@ -14,6 +14,8 @@ from hack.demo.up import NAME, NAMESPACE
 EXTERNAL = f"/apis/external.metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}"
 SELECTOR = f"labelSelector=scaledobject.keda.sh%2Fname%3D{NAME}"
 TRIGGERS = ("s0-prometheus", "s1-metric-api-reranker_queued_documents")
+OWN_TRIGGER = "s0-metric-api-reranker_queued_documents"
+"""The trigger of the ScaledObject that the operator makes where it knows of no Prometheus."""
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,16 @@ What the autoscaler and KEDA said:
 
 {events}
 
-The first two columns are what KEDA's metrics server answers to the autoscaler; a dash means that it had no answer yet.
+The operator's own ScaledObject, made for `spec.autoscaling` after that: {own}.
+
+The first two columns of figures are what KEDA's metrics server answers to the autoscaler; a dash means that it had no
+answer yet.
 """
 
 
-def report(version: str, commit: str, seen: list[Moment], answers: dict[str, Any], events: list[str]) -> str:
+def report(
+    version: str, commit: str, seen: list[Moment], answers: dict[str, Any], events: list[str], *, own: str
+) -> str:
     """The page."""
     return PAGE.format(
         version=version,
@@ -37,6 +42,7 @@ def report(version: str, commit: str, seen: list[Moment], answers: dict[str, Any
         rows="\n".join(row(moment) for moment in changes(seen)),
         answers=", ".join(f"{status}: {count}" for status, count in sorted(answers["answers"].items())),
         documents=answers["documents"],
+        own=own,
         events="\n".join(f"* {event}" for event in dict.fromkeys(events)),
     )
 

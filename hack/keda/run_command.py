@@ -28,7 +28,7 @@ from hack.demo.shell import ROOT, Shell, StepError
 from hack.demo.up import MANIFEST, NAME, NAMESPACE, RELEASE, SYSTEM_NAMESPACE, Demo, sweep_job
 from hack.demo.waiting import reranker_state, wait_until
 from hack.keda.manifests import IMAGES, adapted, scrape_config, scrape_targets
-from hack.keda.observe import Moment, look
+from hack.keda.observe import OWN_TRIGGER, Moment, ask, external_metric, look
 from hack.keda.report import report
 from hack.observability.binaries import find
 from hack.release.checkouts import Checkout
@@ -140,6 +140,22 @@ class Run:
         seen += self.watch("load is over", lambda moment: moment.replicas == 1 and moment.ready == 1, 150)
         return seen
 
+    def own(self) -> str:
+        """The ScaledObject that the operator makes for `spec.autoscaling`: what KEDA says of it, and of its metric."""
+        self.shell.run("kubectl", "-n", NAMESPACE, "delete", "scaledobject", NAME, "--wait")
+        wanted = {"minReplicas": 1, "maxReplicas": 2, "targetQueuedDocuments": 100}
+        patch = json.dumps({"spec": {"autoscaling": wanted}})
+        self.shell.run("kubectl", "-n", NAMESPACE, "patch", "rrd", NAME, "--type=merge", "-p", patch)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            made = ask(self.shell, "get", "-n", NAMESPACE, "scaledobject", NAME, "-o", "json") or {}
+            conditions = {each["type"]: each for each in made.get("status", {}).get("conditions", [])}
+            value = external_metric(self.shell, OWN_TRIGGER)
+            if conditions.get("Ready", {}).get("status") == "True" and value is not None:
+                return f"Ready ({conditions['Ready']['message']}); its metric `{OWN_TRIGGER}` is {value:.0f}"
+            time.sleep(1)
+        raise StepError(f"the operator's own ScaledObject is not ready after a minute: {json.dumps(made)[-1500:]}")
+
     def watch(self, phase: str, until: Callable[[Moment], bool], patience_s: float) -> list[Moment]:
         """Look once a second until it holds; a `StepError` tells the last look when it doesn't in time."""
         seen: list[Moment] = []
@@ -210,7 +226,8 @@ def main() -> int:
     try:
         run.prepare()
         seen = run.scale()
-        page = report(run.version, run.product.commit, seen, run.answers(), run.events())
+        answers, events = run.answers(), run.events()
+        page = report(run.version, run.product.commit, seen, answers, events, own=run.own())
         arguments.report.write_text(page, encoding="utf-8")
         print(page)
     except StepError as error:
