@@ -59,7 +59,7 @@ def test_of_the_looks_every_change_is_kept_and_one_in_ten_seconds() -> None:
 def test_the_report_tells_what_was_seen_and_where_there_was_no_answer() -> None:
     seen = [moment(0, phase="at rest", waiting=None), moment(3, replicas=2, waiting=1234.4)]
     page = report(
-        "v2.21.0", "abc", seen, {"answers": {"200": 7, "429": 1}, "documents": 200}, ["A: b", "A: b"], "Ready"
+        "v2.21.0", "abc", seen, {"answers": {"200": 7, "429": 1}, "documents": 200}, ["A: b", "A: b"], own="Ready"
     )
     assert "| 0 | at rest | – | – | 1 | 1 | 1 |" in page
     assert "| 3 | load | 1234 | 1234 | 2 | 2 | 2 |" in page
