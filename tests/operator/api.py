@@ -25,6 +25,16 @@ PATHS = {
     "pods": "/api/v1",
     "events": "/api/v1",
     "resourcequotas": "/api/v1",
+    "serviceaccounts": "/api/v1",
+    "persistentvolumeclaims": "/api/v1",
+    "poddisruptionbudgets": "/apis/policy/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
+    "ingresses": "/apis/networking.k8s.io/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
+    "scaledobjects": "/apis/keda.sh/v1alpha1",
+    "podmonitors": "/apis/monitoring.coreos.com/v1",
+    "httproutes": "/apis/gateway.networking.k8s.io/v1",
 }
 
 

@@ -12,7 +12,7 @@ import yaml
 from tests.operator.api import Api, eventually
 from tests.operator.control_plane import ADMIN, OPERATOR, ROOT, ControlPlane, Process, free_port
 
-from reranker_operator.rbac import RULES
+from reranker_operator.rbac import CLUSTER_RULES, LEASE_RULES, RULES
 
 CRDS = ROOT / "crds"
 CRD = CRDS / "reranker.dev_rerankerdeployments.yaml"
@@ -38,7 +38,9 @@ CONFIG: dict[str, Any] = {
 class Operator:
     """The operator's process."""
 
-    def __init__(self, folder: Path, kubeconfig: Path, config: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, kubeconfig: Path, config: dict[str, Any], env: dict[str, str] | None = None
+    ) -> None:
         self._folder = folder
         self._port = free_port()
         config_path = folder / "config.yaml"
@@ -47,6 +49,8 @@ class Operator:
             "KUBECONFIG": str(kubeconfig),
             "RERANKER_OPERATOR_CONFIG": str(config_path),
             "RERANKER_OPERATOR_HTTP_PORT": str(self._port),
+            "RERANKER_OPERATOR_LOG_FORMAT": "text",
+            **(env or {}),
         }
         self.process: Process | None = None
 
@@ -131,7 +135,8 @@ def install_crd(client: Api) -> None:
 def grant(client: Api, name: str) -> None:
     """Give the operator's user the rights of the operator's own table, in the whole cluster."""
     metadata = {"name": name}
-    client.call("POST", f"{RBAC}/clusterroles", {"metadata": metadata, "rules": [rule.as_dict() for rule in RULES]})
+    rules = [rule.as_dict() for rule in (*RULES, *CLUSTER_RULES, *LEASE_RULES)]
+    client.call("POST", f"{RBAC}/clusterroles", {"metadata": metadata, "rules": rules})
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
     user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": OPERATOR}
     client.call("POST", f"{RBAC}/clusterrolebindings", {"metadata": metadata, "roleRef": role, "subjects": [user]})

@@ -82,6 +82,122 @@ RULES = {
         "a cache is for downloaded weights",
     ),
     "a gpu has a type": (with_(gpu={"type": "t4"}), with_(gpu={"count": 1}), "spec.gpu.type"),
+    "one cache": (
+        with_model(cache={"size": "20Gi", "storageClassName": "fast", "accessMode": "ReadWriteMany"}),
+        with_model(cache={"size": "20Gi", "existingClaim": "cache"}),
+        "exactly one of existingClaim and size must be given",
+    ),
+    "some cache": (with_model(cache={"size": 1073741824}), with_model(cache={}), "exactly one of existingClaim and"),
+    "a class goes with a claim of ours": (
+        with_model(cache={"size": "20Gi", "storageClassName": "fast"}),
+        with_model(cache={"existingClaim": "cache", "storageClassName": "fast"}),
+        "they go with size only",
+    ),
+    "an access mode is known": (
+        with_model(cache={"size": "20Gi", "accessMode": "ReadWriteOnce"}),
+        with_model(cache={"size": "20Gi", "accessMode": "ReadOnlyMany"}),
+        "spec.model.cache.accessMode",
+    ),
+    "a size is a quantity": (
+        with_model(cache={"size": "1.5Ti"}),
+        with_model(cache={"size": "much"}),
+        "spec.model.cache.size",
+    ),
+    "packed runs on one gpu": (
+        with_(gpu={"type": "t4", "count": 2}, backend="qwen3_packed"),
+        with_(gpu={"type": "t4", "count": 2}, backend="qwen3_packed", engine={"tensorParallelSize": 2}),
+        "qwen3_packed runs on one GPU",
+    ),
+    "documents fit the model length": (
+        with_(maxModelLen=100, limits={"maxDocumentTokens": 100}),
+        with_(maxModelLen=100, limits={"maxDocumentTokens": 101}),
+        "limits.maxDocumentTokens must not exceed maxModelLen",
+    ),
+    "queued tokens are some": (
+        with_(limits={"maxQueuedTokens": 1}),
+        with_(limits={"maxQueuedTokens": 0}),
+        "spec.limits.maxQueuedTokens",
+    ),
+    "min isn't above max": (
+        with_(autoscaling={"minReplicas": 3, "maxReplicas": 3}),
+        with_(autoscaling={"minReplicas": 4, "maxReplicas": 3}),
+        "minReplicas must not exceed maxReplicas",
+    ),
+    "scaling has a ceiling": (
+        with_(autoscaling={"maxReplicas": 3}),
+        with_(autoscaling={"minReplicas": 1}),
+        "spec.autoscaling.maxReplicas",
+    ),
+    "scaling ends above zero": (
+        with_(autoscaling={"minReplicas": 1, "maxReplicas": 3}),
+        with_(autoscaling={"minReplicas": 0, "maxReplicas": 3}),
+        "spec.autoscaling.minReplicas",
+    ),
+    "scaling has a target": (
+        with_(autoscaling={"maxReplicas": 3, "targetQueuedDocuments": 1}),
+        with_(autoscaling={"maxReplicas": 3, "targetQueuedDocuments": 0}),
+        "targetQueuedDocuments",
+    ),
+    "keys come from a secret's key": (
+        with_(auth={"apiKeySecretRef": {"name": "keys", "key": "keys"}}),
+        with_(auth={"apiKeySecretRef": {"name": "keys"}}),
+        "spec.auth.apiKeySecretRef.key",
+    ),
+    "auth names a secret": (
+        with_(auth={"apiKeySecretRef": {"name": "keys", "key": "keys"}, "protectMetrics": True}),
+        with_(auth={"protectMetrics": True}),
+        "spec.auth.apiKeySecretRef",
+    ),
+    "a check's mode is known": (
+        with_(scoreCheck={"mode": "warn"}),
+        with_(scoreCheck={"mode": "maybe"}),
+        "spec.scoreCheck.mode",
+    ),
+    "a golden set is for a check": (
+        with_(scoreCheck={"mode": "warn", "goldenSetConfigMap": "golden"}),
+        with_(scoreCheck={"mode": "off", "goldenSetConfigMap": "golden"}),
+        "with mode off a goldenSetConfigMap has no use",
+    ),
+    "drift is positive": (
+        with_(scoreCheck={"maxDrift": 0.0001}),
+        with_(scoreCheck={"maxDrift": 0}),
+        "spec.scoreCheck.maxDrift",
+    ),
+    "a deadline isn't short": (
+        with_(rollout={"progressDeadline": "30s"}),
+        with_(rollout={"progressDeadline": "29s"}),
+        "progressDeadline must be between 30s and 24h",
+    ),
+    "clients are named where they matter": (
+        with_(networkPolicy={"enabled": True, "allowFrom": [{"podSelector": {}}]}),
+        with_(networkPolicy={"allowFrom": [{"podSelector": {}}]}),
+        "allowFrom has no effect unless enabled",
+    ),
+    "one way in": (
+        with_(expose={"ingress": {"host": "rerank.example"}}),
+        with_(expose={"ingress": {"host": "rerank.example"}, "httpRoute": {"parentRefs": [{"name": "gateway"}]}}),
+        "exactly one of ingress and httpRoute must be given",
+    ),
+    "some way in": (
+        with_(expose={"httpRoute": {"parentRefs": [{"name": "gateway"}], "hostnames": ["*.example"]}}),
+        with_(expose={}),
+        "exactly one of ingress and httpRoute must be given",
+    ),
+    "a route has a gateway": (
+        with_(expose={"httpRoute": {"parentRefs": [{"name": "gateway"}]}}),
+        with_(expose={"httpRoute": {"parentRefs": []}}),
+        "spec.expose.httpRoute.parentRefs",
+    ),
+    "a host is a name": (
+        with_(expose={"ingress": {"host": "rerank.example", "path": "/rerank"}}),
+        with_(expose={"ingress": {"host": "https://rerank.example"}}),
+        "spec.expose.ingress.host",
+    ),
+    "a path is absolute": (
+        with_(expose={"ingress": {"host": "rerank.example", "path": "/rerank"}}),
+        with_(expose={"ingress": {"host": "rerank.example", "path": "rerank"}}),
+        "spec.expose.ingress.path",
+    ),
     "at least one gpu": (with_(gpu={"type": "t4", "count": 1}), with_(gpu={"type": "t4", "count": 0}), "gpu.count"),
     "no more parallel than gpus": (
         with_(gpu={"type": "t4", "count": 2}, engine={"tensorParallelSize": 2}),
@@ -180,6 +296,32 @@ def test_rule_rejects(api: Api, rule: str):
     assert message in str(caught.value)
 
 
+CLAIM = {"size": "20Gi", "storageClassName": "fast", "accessMode": "ReadWriteOnce"}
+# What a claim of the operator's making was, and becomes: accepted, rejected, and what the user reads then.
+CHANGES = {
+    "a claim grows": (CLAIM, {"size": "20480Mi"}, {"size": "19Gi"}, "a claim can't shrink"),
+    "a claim's class stays": (CLAIM, {"size": "21Gi"}, {"storageClassName": "slow"}, "can't be changed"),
+    "a claim's mode stays": (CLAIM, {"size": "21Gi"}, {"accessMode": "ReadWriteMany"}, "can't be changed"),
+    "a claim's class isn't dropped": (CLAIM, {"size": "21Gi"}, {"storageClassName": None}, "can't be changed"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_of_a_claim(api: Api, namespace: str, change: str):
+    before, accepted, rejected, message = CHANGES[change]
+    api.create("rerankerdeployments", {**reranker(namespace), "spec": with_model(cache=before)})
+    with pytest.raises(Rejected) as caught:
+        api.patch("rerankerdeployments", namespace, "products", {"spec": {"model": {"cache": rejected}}})
+    assert message in str(caught.value)
+    api.patch("rerankerdeployments", namespace, "products", {"spec": {"model": {"cache": accepted}}})
+
+
+def test_claim_may_go_and_come_again_as_another(api: Api, namespace: str):
+    api.create("rerankerdeployments", {**reranker(namespace), "spec": with_model(cache=CLAIM)})
+    for cache in (None, {"size": "1Gi"}):
+        api.patch("rerankerdeployments", namespace, "products", {"spec": {"model": {"cache": cache}}})
+
+
 @pytest.mark.parametrize("name", ["a", "products-2", "a" * 56])
 def test_name_of_a_service_is_accepted(api: Api, name: str):
     create(api, with_(), name)
@@ -216,7 +358,7 @@ def test_table_of_kubectl_get(api: Api):
     path = "/apis/reranker.dev/v1alpha1/namespaces/default/rerankerdeployments"
     table = api.call("GET", path, headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"})
     columns = [column["name"] for column in table["columnDefinitions"] if column["priority"] == 0]
-    assert columns == ["Name", "Backend", "Format", "GPU", "Ready", "Available", "Progressing", "Age"]
+    assert columns == ["Name", "Backend", "Format", "GPU", "Ready", "Verified", "Age"]
     row = next(row for row in table["rows"] if row["cells"][0] == "shown")
     assert row["cells"][1:4] == ["qwen3_vllm_score", "compact", "t4"]
     api.delete("rerankerdeployments", "default", "shown")

@@ -9,6 +9,7 @@ from tests.operator.conftest import CONFIG, CRD_NAME, RBAC, Operator, install_cr
 from tests.operator.control_plane import NARROW_OPERATOR, OPERATOR, ControlPlane
 from tests.operator.resources import reranker, wait_for
 
+from reranker_operator.kinds import WATCHED
 from reranker_operator.rbac import RULES
 
 
@@ -32,7 +33,8 @@ def test_probes_and_metrics_answer(operator: Operator):
     assert operator.get("/readyz").text == "ok"
     text = operator.get("/metrics").text
     watched = [line for line in text.splitlines() if line.startswith("reranker_operator_watch_age_seconds{")]
-    assert len(watched) == 5
+    assert len(watched) == len(WATCHED)
+    assert "reranker_operator_leader 1.0" in text
 
 
 def test_restart_picks_up_what_was_missed(api: Api, namespace: str, operator: Operator):

@@ -83,3 +83,31 @@ def test_hung_pass_ends_life():
         await asyncio.gather(worker, return_exceptions=True)
 
     asyncio.run(play())
+
+
+class Election:
+    """A part in the leader election that does as it is told."""
+
+    def __init__(self, *, holds: bool, sees: bool) -> None:
+        self.holds = holds
+        self.sees = sees
+
+
+def test_standby_is_ready_while_it_sees_the_lease():
+    scene, election = Scene(), Election(holds=False, sees=True)
+    health = Health([scene.queue], scene.watches, scene.clock, election)
+    assert (health.unready(), health.leads) == ([], False)
+    election.sees = False
+    assert health.unready() == ["the Lease can't be read"]
+    scene.clock.now += HOPELESS_SECONDS + 1
+    assert health.dead() == ["the Lease can't be read"]
+
+
+def test_new_leader_is_ready_once_everything_is_watched():
+    scene, election = Scene(), Election(holds=False, sees=True)
+    health = Health([scene.queue], scene.watches, scene.clock, election)
+    assert health.unready() == []
+    election.holds = True
+    assert health.unready() == [f"{PODS} has not been watched yet"]
+    scene.watches.opened(PODS)
+    assert (health.unready(), health.leads) == ([], True)
