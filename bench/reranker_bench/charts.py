@@ -74,7 +74,7 @@ def latency(runs: Sequence[Results]) -> Draw:
         axes.set_title("Mean latency (bars: one standard deviation)", loc="left")
         axes.set_ylabel("ms")
         _documents_axis(axes, runs)
-        axes.legend(frameon=False, fontsize="small")
+        figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize="small")
 
     return draw
 
@@ -90,7 +90,7 @@ def throughput(runs: Sequence[Results]) -> Draw:
         axes.set_title("Throughput", loc="left")
         axes.set_ylabel("documents/s")
         _documents_axis(axes, runs)
-        axes.legend(frameon=False, fontsize="small")
+        figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize="small")
 
     return draw
 
