@@ -3,7 +3,7 @@
 from typing import Any
 
 from reranker_operator.desired.benchmark_run import BenchmarkRun
-from reranker_operator.names import API_VERSION, BENCHMARK_LABEL, KIND
+from reranker_operator.names import API_VERSION, BENCHMARK_LABEL, KIND, cache_claim_name
 
 _NOT_COPIED = ("replicas", "autoscaling", "expose", "rollout")
 """One pod that nobody but the benchmark asks, and that goes as soon as it is told to."""
@@ -29,6 +29,15 @@ def temporary_reranker(run: BenchmarkRun, position: int, target_spec: dict[str, 
             **overlaid_spec(copied, scenario.backend, scenario.instruction_format),
             "replicas": 1,
             "rollout": {"strategy": "InPlace", "drainTimeout": "1s"},
+            "model": _model(copied["model"], run.spec.deployment_ref.name),
             "podTemplate": {**template, "metadata": {**metadata, "labels": pod_labels}},
         },
     }
+
+
+def _model(model: dict[str, Any], target: str) -> dict[str, Any]:
+    """The target's model, from the target's own cache where pods of several nodes may read that."""
+    cache = model.get("cache") or {}
+    if "size" not in cache or cache.get("accessMode") != "ReadWriteMany":
+        return model
+    return {**model, "cache": {"existingClaim": cache_claim_name(target)}}

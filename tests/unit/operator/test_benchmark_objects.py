@@ -145,6 +145,19 @@ def test_temporary_reranker_is_one_pod_of_the_targets_spec_with_the_scenario():
     assert "reranker.dev/benchmark" not in target["podTemplate"]["metadata"]["labels"], "the target's own is untouched"
 
 
+@pytest.mark.parametrize(
+    ("cache", "copied"),
+    [
+        ({"size": "9Gi", "accessMode": "ReadWriteMany"}, {"existingClaim": "products-cache"}),
+        ({"size": "9Gi"}, {"size": "9Gi"}),
+        ({"existingClaim": "shared"}, {"existingClaim": "shared"}),
+    ],
+)
+def test_copy_reads_the_targets_cache_where_several_nodes_may(cache: dict[str, str], copied: dict[str, str]):
+    target = reranker(model={"name": "a/b", "cache": cache})["spec"]
+    assert temporary_reranker(make_run(), 0, target)["spec"]["model"] == {"name": "a/b", "cache": copied}
+
+
 @pytest.mark.parametrize("text", ["", "Killed", "[]", "{", '"text"', '{"cells": [{"n": 1}]}', '{"lost": -1}'])
 def test_message_that_is_no_summary_is_an_error(text: str):
     with pytest.raises(SummaryError):
