@@ -161,7 +161,7 @@ RULES = {
     "drift is positive": (
         with_(scoreCheck={"maxDrift": 0.0001}),
         with_(scoreCheck={"maxDrift": 0}),
-        "spec.scoreCheck.maxDrift",
+        "maxDrift must be above 0",
     ),
     "a deadline isn't short": (
         with_(rollout={"progressDeadline": "30s"}),
@@ -216,6 +216,11 @@ RULES = {
         with_(engine={"gpuMemoryUtilization": 1.1}),
         "gpuMemoryUtilization",
     ),
+    "memory is some": (
+        with_(engine={"gpuMemoryUtilization": 0.01}),
+        with_(engine={"gpuMemoryUtilization": 0}),
+        "gpuMemoryUtilization must be above 0",
+    ),
     "the largest request fits the queue": (
         with_(limits={"maxDocuments": 500, "maxQueuedDocuments": 500}),
         with_(limits={"maxDocuments": 500, "maxQueuedDocuments": 499}),
@@ -252,7 +257,7 @@ RULES = {
     "our annotation is ours": (
         with_pods(metadata={"annotations": {"team": "search"}}),
         with_pods(metadata={"annotations": {"reranker.dev/config-hash": "0"}}),
-        "belongs to the operator",
+        "belong to the operator",
     ),
     "a variable has one origin": (
         with_pods(env=[{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]),

@@ -63,6 +63,11 @@ def duration_between(least: str, most: str, what: str) -> JsonDict:
     return {"x-kubernetes-validations": [rule(expression, f"{what} must be between {least} and {most}")]}
 
 
+def above_zero(what: str) -> JsonDict:
+    """Schema keywords that keep a fraction above 0: of a whole number, a fractional `minimum` is rounded down."""
+    return {"x-kubernetes-validations": [rule("self > 0.0", f"{what} must be above 0")]}
+
+
 Duration = Annotated[
     str,
     StringConstraints(max_length=16, pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"),

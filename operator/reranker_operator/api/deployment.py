@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from reranker_operator.api.base import ApiModel, Opaque, rule, with_rules
+from reranker_operator.api.base import ApiModel, Opaque, above_zero, rule, with_rules
 from reranker_operator.api.exposure import Expose, NetworkPolicy
 from reranker_operator.api.model import Model
 from reranker_operator.api.pods import PodTemplate
@@ -43,7 +43,7 @@ class Engine(ApiModel):
     without on a CPU and not on a GPU."""
     tensor_parallel_size: int = Field(default=1, ge=1, le=16)
     """Over how many GPUs the model is split; at most gpu.count."""
-    gpu_memory_utilization: float = Field(default=0.2, ge=0.01, le=1.0)
+    gpu_memory_utilization: float = Field(default=0.2, le=1.0, json_schema_extra=above_zero("gpuMemoryUtilization"))
     """The share of a GPU's memory that the engine takes for weights and cache. The default holds a 0.6B model on a
     card of 16 GiB; larger models need more."""
     extra_args: Opaque | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from reranker_operator.api.base import ApiModel, Duration, Name, duration_between, rule, with_rules
+from reranker_operator.api.base import ApiModel, Duration, Name, above_zero, duration_between, rule, with_rules
 from reranker_operator.api.model import SecretKeyRef
 
 
@@ -72,7 +72,7 @@ class ScoreCheck(ApiModel):
     golden_set_config_map: Name | None = None
     """A ConfigMap in the same namespace whose key golden.json says which documents must come before which. Without it
     the model's own golden.json is used, if it brings one. Pods read it when they start."""
-    max_drift: float = Field(default=0.25, ge=0.0001, le=100)
+    max_drift: float = Field(default=0.25, le=100, json_schema_extra=above_zero("maxDrift"))
     """How far a score may be, in log-odds, from the first one of the same model, revision and instruction: across
     backends, images and GPUs."""
 
