@@ -38,7 +38,7 @@ def t_quantile(probability: float, degrees: float) -> float:
     if degrees > 1000:
         return NormalDist().inv_cdf(probability)
     low, high = 0.0, math.pi / 2
-    for _ in range(60):
+    for _ in range(45):
         middle = (low + high) / 2
         if 0.5 + _half_mass(middle, degrees) < probability:
             low = middle
@@ -47,7 +47,7 @@ def t_quantile(probability: float, degrees: float) -> float:
     return math.sqrt(degrees) * math.tan((low + high) / 2)
 
 
-def _half_mass(angle: float, degrees: float, steps: int = 400) -> float:
+def _half_mass(angle: float, degrees: float, steps: int = 100) -> float:
     """P(0 < T < sqrt(degrees) * tan(angle)).
 
     That substitution makes the density cos(u)**(degrees - 1), up to a factor, which Simpson's rule sums well.
