@@ -19,7 +19,7 @@ from hack.observability.units import written
 
 BACKGROUND, PANEL, TEXT, DIM, GRID = "#111217", "#181b1f", "#d8d9da", "#8e8e93", "#2c2f36"
 COLORS = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#8ab8ff", "#96d98d", "#ffa6b0", "#c0d8ff")
-NAMED = {"green": "#73bf69", "red": "#f2495c", "text": TEXT}
+STATES = tables.COLORS | {"text": "#55585f"}
 WIDTH_PX, UNIT_PX, DPI = 1600, 38, 100
 TITLE_UNITS = 1.5
 LEGEND_CHARACTER_PX = 6
@@ -90,7 +90,10 @@ def _panel(canvas: Canvas, panel: Mapping[str, Any], top: float) -> None:
         "heatmap": _heat,
         "state-timeline": _states,
     }
-    drawers[kind](inner, panel, canvas.lines(panel), canvas.span)
+    found = [line for line in canvas.lines(panel) if line.values]
+    if not found:
+        _text(inner, 0.5, 0.5, panel["fieldConfig"]["defaults"]["noValue"], ha="center", color=DIM)
+    drawers[kind](inner, panel, found, canvas.span)
     _style(inner, canvas.span)
 
 
@@ -114,7 +117,7 @@ def _number(axes: Axes, panel: Mapping[str, Any], found: Sequence[ask.Row]) -> N
     color = TEXT
     for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]:
         if step["value"] is None or value >= step["value"]:
-            color = NAMED[step["color"]]
+            color = tables.COLORS[step["color"]]
     text = written(value, panel["fieldConfig"]["defaults"]["unit"])
     _text(axes, 0.5, 0.42, text, ha="center", fontsize=24, color=color, weight="bold")
 
@@ -122,9 +125,7 @@ def _number(axes: Axes, panel: Mapping[str, Any], found: Sequence[ask.Row]) -> N
 def _lines(axes: Axes, panel: Mapping[str, Any], found: Sequence[Line], span: Span) -> None:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     stacked = panel["fieldConfig"]["defaults"].get("custom", {}).get("stacking", {}).get("mode") == "normal"
-    ordered = sorted(
-        (line for line in found if line.values and not _stands_in(line)), key=lambda line: _natural(line.name)
-    )
+    ordered = sorted((line for line in found if not _stands_in(line)), key=lambda line: _natural(line.name))
     if stacked and ordered:
         _stack(axes, ordered, span)
     else:
@@ -173,7 +174,9 @@ def _legend(axes: Axes, labels: Sequence[str]) -> None:
 
 def _heat(axes: Axes, panel: Mapping[str, Any], found: Sequence[Line], span: Span) -> None:
     unit = panel["options"].get("yAxis", {}).get("unit", "short")
-    buckets = sorted(((float(line.name), line) for line in found if line.times), key=lambda pair: pair[0])
+    buckets = sorted(((float(line.name), line) for line in found), key=lambda pair: pair[0])
+    if not buckets:
+        return
     grid = np.arange(span.start, span.end, span.step)
     counts = np.array([np.interp(grid, line.times, line.values, left=0) for _, line in buckets])
     each = np.diff(counts, axis=0, prepend=np.zeros((1, grid.size)))
@@ -194,11 +197,11 @@ def _heat(axes: Axes, panel: Mapping[str, Any], found: Sequence[Line], span: Spa
 
 
 def _states(axes: Axes, panel: Mapping[str, Any], found: Sequence[Line], span: Span) -> None:
-    del panel
+    words = tables.mapped(panel["fieldConfig"]["defaults"]["mappings"])
     ordered = sorted(found, key=lambda line: line.name, reverse=True)
     for place, line in enumerate(ordered):
         for at, value in zip(line.times, line.values, strict=True):
-            color = NAMED["green" if value == 1 else "red"]
+            color = STATES[words[f"{value:g}"][1]]
             axes.broken_barh([(at, span.step)], (place + 0.15, 0.7), color=color)
     axes.set_ylim(0, max(1, len(ordered)))
     axes.set_yticks([])
@@ -209,7 +212,7 @@ def _states(axes: Axes, panel: Mapping[str, Any], found: Sequence[Line], span: S
             line.name,
             transform=axes.transAxes,
             va="center",
-            color="#000000",
+            color="#ffffff",
             weight="bold",
         )
 

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard
 
 from hack.observability.boards import FLEET, board, chooser, section
-from hack.observability.panels import BAD_FROM_ONE, Query, lines, matrix, number, rows, states
+from hack.observability.panels import BAD_FROM_ONE, PROOF, UNDER_WAY, YES_NO, Query, lines, matrix, number, rows, states
 from hack.observability.queries import CHOSEN_OBJECTS, or_zero
 
 OBJECT = "namespace, name"
@@ -31,6 +31,11 @@ def holds(condition: str, status: str = "True") -> str:
     said = f'reranker_operator_condition{{{CHOSEN_OBJECTS}, type="{condition}", status="{status}"}} == 1'
     others = f"0 * reranker_operator_spec_replicas{{{CHOSEN_OBJECTS}}}"
     return f"max by ({OBJECT}) ({said}) or max by ({OBJECT}) ({others})"
+
+
+def proof() -> str:
+    """1 for each object whose ranking was proved right, -1 for one that ranks wrongly, 0 where nobody knows."""
+    return f"({holds('ScoringVerified')}) - ({holds('ScoringVerified', 'False')})"
 
 
 def _now() -> list[object]:
@@ -66,17 +71,20 @@ def _each() -> list[object]:
     def gauge(metric: str) -> str:
         return f"max by ({OBJECT}) ({metric}{{{CHOSEN_OBJECTS}}})"
 
-    conditions = ("Accepted", "Available", "Progressing", "ScoringVerified")
     return [
         rows(
             "RerankerDeployments",
-            "What the operator says: 1 where the condition is True.",
+            "What the operator says: whether each condition is True, and how many pods serve.",
             [
-                *(Query(holds(condition), condition) for condition in conditions),
+                Query(holds("Accepted"), "Accepted"),
+                Query(holds("Available"), "Available"),
+                Query(holds("Progressing"), "Progressing"),
+                Query(proof(), "Ranking"),
                 Query(gauge("reranker_operator_ready_replicas"), "Ready"),
                 Query(gauge("reranker_operator_spec_replicas"), "Wanted"),
             ],
             key=("namespace", "name"),
+            words={"Accepted": YES_NO, "Available": YES_NO, "Progressing": UNDER_WAY, "Ranking": PROOF},
         ),
         rows(
             "What runs",
@@ -119,6 +127,7 @@ def _score_checks() -> list[object]:
                 Query(found("max_drift"), "Drift from the baseline"),
             ],
             key=("namespace", "reranker", "pod"),
+            words={"Passed": YES_NO},
             quiet="no pod has a golden set to check itself with",
         )
     ]
@@ -128,9 +137,10 @@ def _over_time() -> list[object]:
     return [
         states("Available", "When each of them could serve.", Query(holds("Available"), NAME), span=12),
         states(
-            "Proved right over time",
-            "When each of them was ScoringVerified.",
-            Query(holds("ScoringVerified"), NAME),
+            "Ranking",
+            "When each of them was proved to rank correctly, and when it ranked wrongly.",
+            Query(proof(), NAME),
+            words=PROOF,
             span=12,
         ),
         lines(

@@ -1,6 +1,6 @@
 """The few kinds of panels that the dashboards are made of: each with a title, an explanation and a unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import (
@@ -43,6 +43,21 @@ class Step:
     color: str
 
 
+Words = dict[str, models.ValueMappingResult]
+"""What is shown in place of a number, and in which colour."""
+YES_NO: Words = {
+    "0": models.ValueMappingResult(text="no", color="red", index=0),
+    "1": models.ValueMappingResult(text="yes", color="green", index=1),
+}
+UNDER_WAY: Words = {
+    "0": models.ValueMappingResult(text="no", color="text", index=0),
+    "1": models.ValueMappingResult(text="yes", color="blue", index=1),
+}
+PROOF: Words = {
+    "-1": models.ValueMappingResult(text="wrong", color="red", index=0),
+    "0": models.ValueMappingResult(text="unknown", color="text", index=1),
+    "1": models.ValueMappingResult(text="proved", color="green", index=2),
+}
 GOOD_AT_ONE = (Step(None, "red"), Step(1, "green"))
 BAD_FROM_ONE = (Step(None, "green"), Step(1, "red"))
 
@@ -144,7 +159,7 @@ def rows(
     key: Sequence[str],
     span: int = WIDTH,
     hidden: Sequence[str] = (),
-    steps: Sequence[Step] = (),
+    words: Mapping[str, Words] | None = None,
     quiet: str = QUIET,
 ) -> table.Panel:
     """A table with a row for each combination of the key's labels and a column for each query, named by its legend."""
@@ -164,7 +179,7 @@ def rows(
         .description(explanation)
         .datasource(SOURCE)
         .span(span)
-        .height(HEIGHT)
+        .height(6)
         .no_value(quiet)
         .targets(
             [
@@ -175,12 +190,13 @@ def rows(
         .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(models.DataTransformerConfig(id_val="organize", options=organize))
     )
-    if steps:
-        colored = common_models.TableColoredBackgroundCellOptions(
-            mode=common_models.TableCellBackgroundDisplayMode.BASIC
-        )
-        panel = panel.thresholds(_thresholds(steps)).override_by_field_type(
-            "number", [models.DynamicConfigValue(id_val="custom.cellOptions", value=colored)]
+    for name, mapping in (words or {}).items():
+        panel = panel.override_by_name(
+            name,
+            [
+                models.DynamicConfigValue(id_val="mappings", value=[models.ValueMap(options=mapping)]),
+                models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
+            ],
         )
     return panel
 
@@ -210,12 +226,10 @@ def heat(title: str, explanation: str, expression: str, *, unit: str, span: int 
     )
 
 
-def states(title: str, explanation: str, query: Query, *, span: int = WIDTH) -> statetimeline.Panel:
-    """When something was so (1) and when it was not (0)."""
-    words = {
-        "0": models.ValueMappingResult(text="no", color="red", index=0),
-        "1": models.ValueMappingResult(text="yes", color="green", index=1),
-    }
+def states(
+    title: str, explanation: str, query: Query, *, words: Words = YES_NO, span: int = WIDTH
+) -> statetimeline.Panel:
+    """When something was how, in words for the query's numbers."""
     return (
         statetimeline.Panel()
         .title(title)

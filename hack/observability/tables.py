@@ -9,6 +9,8 @@ from hack.observability.ask import Row
 from hack.observability.units import written
 
 TEXT, DIM, LINE = "#d8d9da", "#8e8e93", "#2c2f36"
+COLORS = {"green": "#73bf69", "red": "#f2495c", "blue": "#5794f2", "text": TEXT}
+"""Grafana's names of colours."""
 TOP_PX, ROW_PX = 40, 24
 
 
@@ -20,14 +22,25 @@ def draw(axes: Axes, panel: Mapping[str, Any], found: Sequence[Row], pixels: tup
         header, body = _matrix(transformation["groupingToMatrix"], found, unit)
     else:
         header, body = _merged(transformation["organize"], found, unit)
+    words = {
+        override["matcher"]["options"]: mapped(setting["value"])
+        for override in panel["fieldConfig"]["overrides"]
+        for setting in override["properties"]
+        if setting["id"] == "mappings"
+    }
     width, height = pixels
     for column, name in enumerate(header):
         _cell(axes, column / len(header), 1 - TOP_PX / height, name, DIM)
+    if not body:
+        axes.text(
+            0.5, 0.4, panel["fieldConfig"]["defaults"]["noValue"], transform=axes.transAxes, ha="center", color=DIM
+        )
     for number, row in enumerate(body[: int((height - TOP_PX) / ROW_PX) - 1], start=1):
         level = 1 - (TOP_PX + number * ROW_PX) / height
         axes.axhline(level + ROW_PX / 2 / height, color=LINE, linewidth=0.6, xmin=8 / width, xmax=1 - 8 / width)
         for column, text in enumerate(row):
-            _cell(axes, column / len(header), level, text, TEXT)
+            shown, color = words.get(header[column], {}).get(text, (text, "text"))
+            _cell(axes, column / len(header), level, shown, COLORS[color])
     axes.set_ylim(0, 1)
 
 
@@ -60,6 +73,13 @@ def _merged(options: Mapping[str, Any], found: Sequence[Row], unit: str) -> tupl
         merged.setdefault(key, {})[column] = written(row.value, unit)
     header = [*keys, *(options["renameByName"].get(name, name) for name in columns)]
     return header, [[*key, *(cells.get(name, "") for name in columns)] for key, cells in sorted(merged.items())]
+
+
+def mapped(mappings: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+    """What a panel shows in place of a number: the word, and its colour's name."""
+    return {
+        number: (word["text"], word["color"]) for mapping in mappings for number, word in mapping["options"].items()
+    }
 
 
 def _first_number(name: str) -> tuple[int, str]:
