@@ -9,6 +9,7 @@ from typing import Any
 from reranker_operator import names
 from reranker_operator.kinds import (
     CHILDREN,
+    EVENT,
     NODE,
     OPTIONAL_CHILDREN,
     POD,
@@ -17,10 +18,13 @@ from reranker_operator.kinds import (
 )
 from reranker_operator.kube import Kube, Object, RefusedError
 from reranker_operator.plan import Identity, identity, is_owned
-from reranker_operator.pod_failures import classify, is_unschedulable
+from reranker_operator.pod_failures import Failure, classify, is_being_created, is_unschedulable, mount_failure
 
 DISCOVERY_SECONDS = 60.0
 """How long it is believed which optional kinds the cluster has."""
+
+MOUNT_SECONDS = 10.0
+"""How often a pod whose container is being made is looked at."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,16 @@ class ClusterReader:
         except RefusedError:
             return None
         return None if found else dict(wanted)
+
+    async def mount_failure(self, pods: Sequence[Mapping[str, Any]]) -> Failure | None:
+        """Why the newest pod that waits for its volumes waits in vain; None where none does."""
+        newest = max(filter(is_being_created, pods), key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
+        if newest is None:
+            return None
+        fields = f"involvedObject.uid={newest['metadata']['uid']},reason=FailedMount"
+        return mount_failure(await self._kube.list(EVENT, newest["metadata"]["namespace"], fields=fields))
+
+
+def look_again_after(pods: Sequence[Mapping[str, Any]]) -> float | None:
+    """In how many seconds to look whether a pod's volumes can be mounted: the pod itself will not tell."""
+    return MOUNT_SECONDS if any(map(is_being_created, pods)) else None

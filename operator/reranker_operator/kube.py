@@ -80,9 +80,9 @@ class Kube:
         except NotFoundError:
             return None
 
-    async def list(self, kind: Kind, namespace: str | None, selector: str = "") -> list[Object]:
-        """Read all objects of a namespace, or of all, that have the labels."""
-        query = {"labelSelector": selector, "limit": str(PAGE_SIZE)}
+    async def list(self, kind: Kind, namespace: str | None, selector: str = "", *, fields: str = "") -> list[Object]:
+        """Read all objects of a namespace, or of all, that have these labels and fields."""
+        query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(PAGE_SIZE)}
         objects: list[Object] = []
         while True:
             page = await self._request("GET", kind.path(namespace), query)

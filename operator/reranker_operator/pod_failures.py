@@ -62,6 +62,25 @@ def is_unschedulable(failure: Failure | None) -> bool:
     return failure is not None and failure.reason == reasons.UNSCHEDULABLE
 
 
+def is_being_created(pod: Pod) -> bool:
+    """Whether its container is still being made: it waits for its volumes, perhaps in vain, and doesn't say so."""
+    waiting = (status.get("state", {}).get("waiting", {}) for status in _status(pod, "containerStatuses"))
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        state.get("reason") == "ContainerCreating" for state in waiting
+    )
+
+
+def mount_failure(events: Iterable[Mapping[str, Any]]) -> Failure | None:
+    """Why a pod's volumes can't be mounted, by the newest of the kubelet's Events; None where it complains of nothing.
+
+    A pod's status doesn't tell of that.
+    """
+    newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default=None)
+    if newest is None:
+        return None
+    return Failure(reasons.VOLUME_NOT_MOUNTED, f"a volume can't be mounted: {shortened(newest.get('message', ''))}")
+
+
 def shortened(text: str) -> str:
     """A foreign message in one line and at most `MESSAGE_LIMIT` characters; its end matters most."""
     line = " ".join(text.split())

@@ -43,7 +43,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("policy",), ("poddisruptionbudgets",), OWN),
     Rule(("",), ("configmaps", "persistentvolumeclaims", "serviceaccounts", "services"), OWN),
     Rule(("",), ("pods",), WATCH),
-    Rule(("",), ("events",), ("create",)),
+    # Read of pods whose volumes can't be mounted: nothing else tells.
+    Rule(("",), ("events",), ("create", "list")),
     # Where the cluster has these kinds.
     Rule(("gateway.networking.k8s.io",), ("httproutes",), OWN),
     Rule(("keda.sh",), ("scaledobjects",), OWN),

@@ -38,6 +38,8 @@ UNSCHEDULABLE: Final = "Unschedulable"
 NO_MATCHING_NODES: Final = "NoMatchingNodes"
 """Unschedulable, because no node has the labels that the GPU profile or the podTemplate asks for."""
 VOLUME_NOT_BOUND: Final = "VolumeNotBound"
+VOLUME_NOT_MOUNTED: Final = "VolumeNotMounted"
+"""A volume can't be mounted: the Secret with the API keys or the ConfigMap with the golden set is missing, mostly."""
 CONTAINER_CONFIG: Final = "ContainerConfig"
 """The container can't be created: a Secret or key that it needs is missing, for instance."""
 OOM_KILLED: Final = "OOMKilled"
@@ -90,6 +92,7 @@ POD_FAILURES: Final = CRASHES | {
     UNSCHEDULABLE,
     NO_MATCHING_NODES,
     VOLUME_NOT_BOUND,
+    VOLUME_NOT_MOUNTED,
     CONTAINER_CONFIG,
     PODS_REFUSED,
     SCORE_CHECK_FAILED,

@@ -14,7 +14,7 @@ from typing import Any
 
 from reranker_operator import names, reasons
 from reranker_operator.benchmark_overlay import overlaid, target_status
-from reranker_operator.cluster_reader import Children, ClusterReader
+from reranker_operator.cluster_reader import Children, ClusterReader, look_again_after
 from reranker_operator.desired import Target
 from reranker_operator.desired.mounts import baseline_key
 from reranker_operator.events import event
@@ -99,12 +99,14 @@ class Reconciler:
             now=self._now(),
             readings=readings,
             baseline=await self._keep_baseline(plan.target, resource, applied, readings),
+            mount_failure=await self._cluster.mount_failure(children.pods),
             missing_node_labels=await self._cluster.missing_node_labels(children.pods),
         )
         status = {**compute_status(seen), **target_status(resource, benchmarks)}
         self._metrics.objects.observe(resource, status)
         await self._report(resource, status)
-        return ask_again_after(readings)
+        waits = (ask_again_after(readings), look_again_after(children.pods))
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     async def _read_health(self, key: Key, pods: Sequence[Pod]) -> list[Reading]:
         self._asked[key] = self._health.forget_all_but(self._asked.get(key, ()), pods)

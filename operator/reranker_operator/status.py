@@ -49,6 +49,8 @@ class Observation:
     """What the pods of the present template say of their score check."""
     baseline: str | None = None
     """The key under which their baseline is kept, if it is."""
+    mount_failure: Failure | None = None
+    """Why a pod's volumes can't be mounted."""
     missing_node_labels: Mapping[str, str] | None = None
     """The labels that an unschedulable pod asks of its node, where no node has them."""
 
@@ -147,7 +149,7 @@ def _template_hash(item: Object) -> str | None:
 
 def _failure(seen: Observation) -> Failure | None:
     """Why a pod doesn't serve, in more detail than the pod itself tells."""
-    failure = find_failure(seen.pods)
+    failure = find_failure(seen.pods) or seen.mount_failure
     if failure is not None and failure.reason == reasons.UNSCHEDULABLE and seen.missing_node_labels:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(seen.missing_node_labels.items()))
         return Failure(reasons.NO_MATCHING_NODES, f"no node has the labels {labels}; {failure.message}")

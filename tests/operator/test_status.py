@@ -39,13 +39,17 @@ FAILURES = {
     "VolumeNotBound": (unscheduled('persistentvolumeclaim "weights" not found'), '"weights" not found'),
     "ContainerConfig": (waiting("CreateContainerConfigError", 'secret "hub" not found'), 'secret "hub" not found'),
     "OOMKilled": (ended("OOMKilled", 137), "more memory than its limit"),
+    "NoMatchingNodes": (unscheduled("0/3 nodes: didn't match node selector."), "no node has the labels disk=fast"),
+    "ModelNotFound": (ended("Error", 1, "ModelNotFound: no such model: a/b"), "could not start: no such model: a/b"),
+    "BadConfiguration": (ended("Error", 2, "BadConfiguration: unknown key"), "could not start: unknown key"),
     "CrashLoop": (ended("Error", 2, "unknown key\n  max_modle_len"), "exit code 2: unknown key max_modle_len"),
 }
 
 
 @pytest.mark.parametrize("reason", FAILURES)
 def test_pod_that_fails_is_told_by_conditions_and_event(api: Api, namespace: str, reason: str):
-    api.create("rerankerdeployments", reranker(namespace))
+    pods = {"nodeSelector": {"disk": "fast"}} if reason == "NoMatchingNodes" else {}
+    api.create("rerankerdeployments", reranker(namespace, podTemplate=pods))
     (pod,) = new_pods(api, namespace)
     wait_for(api, namespace, Available="PodsStarting", Progressing="RollingOut")
     status, message = FAILURES[reason]
@@ -63,6 +67,24 @@ def test_pod_that_fails_is_told_by_conditions_and_event(api: Api, namespace: str
         return events[0]
 
     assert message in eventually(told, "an Event tells of it")["message"]
+
+
+def test_volume_that_can_not_be_mounted_is_told_though_the_pod_is_silent(api: Api, namespace: str):
+    auth = {"apiKeySecretRef": {"name": "keys", "key": "keys"}}
+    api.create("rerankerdeployments", reranker(namespace, auth=auth))
+    (pod,) = new_pods(api, namespace)
+    event = {
+        "metadata": {"generateName": "pod-", "namespace": namespace},
+        "involvedObject": {"kind": "Pod", "namespace": namespace, **{k: pod["metadata"][k] for k in ("name", "uid")}},
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": 'MountVolume.SetUp failed for volume "auth" : secret "keys" not found',
+        "lastTimestamp": "2026-01-01T00:00:00Z",
+    }
+    api.create("events", event)
+    set_status(api, pod, waiting("ContainerCreating", ""))
+    resource = wait_for(api, namespace, Available="VolumeNotMounted", Progressing="VolumeNotMounted")
+    assert 'secret "keys" not found' in conditions(resource)["Available"]["message"]
 
 
 def test_pod_that_is_not_let_in_is_told(api: Api, namespace: str):

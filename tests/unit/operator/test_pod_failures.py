@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reranker_operator.pod_failures import Failure, classify, find_failure, shortened
+from reranker_operator.pod_failures import Failure, classify, find_failure, is_being_created, mount_failure, shortened
 
 
 def pod(name: str = "p", created: str = "2026-01-01T00:00:00Z", **status: Any) -> dict[str, Any]:
@@ -98,3 +98,19 @@ def test_long_messages_keep_their_end():
     assert len(text) == 601
     assert text.startswith("…x")
     assert text.endswith("x end")
+
+
+def test_newest_complaint_of_the_kubelet_tells_why_a_volume_is_not_mounted():
+    events = [
+        {"lastTimestamp": "2026-01-02T00:00:00Z", "message": 'secret "keys" not found'},
+        {"lastTimestamp": "2026-01-01T00:00:00Z", "message": "timed out"},
+        {"lastTimestamp": None, "message": "of another sort"},
+    ]
+    assert mount_failure(events) == Failure("VolumeNotMounted", 'a volume can\'t be mounted: secret "keys" not found')
+    assert mount_failure([]) is None
+
+
+def test_pod_that_waits_for_its_volumes_is_one_whose_container_is_being_made():
+    assert is_being_created(pod(**container(waiting("ContainerCreating"))))
+    assert not is_being_created(pod(**container(waiting("CrashLoopBackOff"))))
+    assert not is_being_created(pod())
