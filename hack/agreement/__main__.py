@@ -7,6 +7,8 @@ and `report`; without a step, all of them in this order. What a step found is ke
 import argparse
 import json
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,11 +50,11 @@ class Run:
             self.folder / "expected.json", {name: [next(scores) for _ in each] for name, each in prompts.items()}
         )
 
-    def ours(self, backends: Sequence[str] = BACKENDS) -> None:
+    def ours(self, backends: Sequence[str] = BACKENDS, formats: Sequence[InstructionFormat] = FORMATS) -> None:
         """Each backend and format of the service, over HTTP."""
         expected = reference.load(self.folder / "expected.json")
         for backend in backends:
-            for fmt in FORMATS:
+            for fmt in formats:
                 generated = GENERATED.get(backend, 0)
                 prompts = reference.prompts(self.model, self.groups, fmt, MAX_MODEL_LEN - generated)
                 with (
@@ -92,17 +94,22 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=cache / "agreement", help="where what was found is kept")
     parser.add_argument("--backend", choices=BACKENDS, help="only this backend, in the step `ours`")
+    parser.add_argument("--format", choices=FORMATS, help="only this format, in the step `ours`")
     parser.add_argument("--template", choices=VARIANTS, help="only this template, in the step `vllm`")
     arguments = parser.parse_args()
     unknown = set(arguments.steps) - set(STEPS)
     if unknown:
         parser.error(f"no such step: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers end too
     run = Run(arguments.model, arguments.folder)
     for step in arguments.steps or STEPS:
         if step == "expected":
             run.expected()
         elif step == "ours":
-            run.ours((arguments.backend,) if arguments.backend else BACKENDS)
+            run.ours(
+                (arguments.backend,) if arguments.backend else BACKENDS,
+                (arguments.format,) if arguments.format else FORMATS,
+            )
         elif step == "vllm":
             run.vllm((arguments.template,) if arguments.template else tuple(VARIANTS))
         else:

@@ -45,7 +45,7 @@ def ours(folder: Path, model: Path, backend: str, fmt: str, max_model_len: int) 
 def vllm(folder: Path, model: Path, max_model_len: int, template: str | None) -> Iterator[str]:
     """The address of a `vllm serve` with a chat template, or with none."""
     port = _free_port()
-    environment: dict[str, str] = dict(os.environ)
+    environment: dict[str, str] = {**os.environ, "VLLM_CONFIGURE_LOGGING": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
     prepare_environment(cpu=True, local_model=True, eager=True, environ=environment)
     environment["PYTHONPATH"] = os.pathsep.join([str(named_vllm(folder)), *sys.path])
     command = [
