@@ -154,7 +154,12 @@ class Dispatcher:
             gc.collect()
             gc.freeze()
             self._post(on_loaded, None)
-            self._serve()
+            try:
+                self._serve()
+            except Exception as error:
+                # A mistake in here, not in the engine. Nobody shall wait for what will never come.
+                log.exception("the engine's thread has failed")
+                self._post(self.abort, EngineDead(f"the engine's thread has failed: {type(error).__name__}: {error}"))
         try:
             self._engine.close()
         except Exception:

@@ -260,3 +260,18 @@ async def test_a_failure_of_one_of_two_begun_submissions_stays_its_own(run_app: 
         engine.gate.set()
         assert (await bad).json()["error"]["code"] == "engine_failed"
         assert ((await first).status_code, (await good).status_code) == (200, 200)
+
+
+async def test_a_failure_in_the_engines_thread_keeps_nobody_waiting(
+    run_app: RunApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run_app() as app:
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(app.service._dispatcher, "_outcomes", broken)
+        response = await app.rerank(["a"])
+        assert response.status_code == 503
+        assert "ZeroDivisionError" in response.json()["detail"]
+        assert (await app.client.get("/livez")).status_code == 503
