@@ -164,6 +164,7 @@ class Leader:
         lease = await self._kube.get(LEASE, self._namespace, self._settings.name)
         holder = None if lease is None else lease["spec"].get("holderIdentity")
         if holder != self._identity:
+            self._renewed = None
             raise LeaseLostError(f"the Lease {self._name} belongs to {holder or 'nobody'} now") from error
         self._lease = lease
 

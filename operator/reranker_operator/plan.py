@@ -15,7 +15,7 @@ from reranker_operator.gpu import (
     check_fit,
     profile_of,
 )
-from reranker_operator.kinds import CONFIG_MAP, HTTP_ROUTE, Kind
+from reranker_operator.kinds import AUTOSCALER, CONFIG_MAP, HTTP_ROUTE, SCALED_OBJECT, Kind
 from reranker_operator.names import API_VERSION, KIND, baseline_name, labels
 from reranker_operator.settings import Settings
 from reranker_operator.status import SPEC_VALID, Verdict
@@ -38,6 +38,13 @@ class Plan:
     delete: Sequence[Object] = ()
     target: desired.Target | None = None
     """What the objects were built from."""
+
+    @property
+    def delete_first(self) -> Sequence[Object]:
+        """What has to go before anything is applied: KEDA refuses to scale what another autoscaler scales."""
+        if all(manifest["kind"] != SCALED_OBJECT.kind for manifest in self.apply):
+            return []
+        return [child for child in self.delete if child["kind"] == AUTOSCALER.kind]
 
     def turned_down(self, verdict: Verdict) -> "Plan":
         """The plan that leaves everything as it is."""

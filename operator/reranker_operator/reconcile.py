@@ -172,6 +172,7 @@ class Reconciler:
         applied = self._applied.setdefault(key, {})
         result = dict(children.owned)
         due = [manifest for manifest in plan.apply if _is_due(manifest, applied, children.owned)]
+        await self._prune(key, plan.delete_first, result)
         try:
             for manifest in due:
                 # All or nothing: a child that is refused must not leave another one changed already.
@@ -181,12 +182,16 @@ class Reconciler:
                 result[identity(manifest)] = await self._apply(manifest, applied, children.owned)
         except RefusedError as error:
             return Verdict(reasons.REJECTED, f"the cluster refuses what the spec asks for: {error}"), result
-        for child in plan.delete:
-            await self._kube.delete(child)
-            self._metrics.writes.labels(kind=child["kind"]).inc()
-            logger.info("%s/%s: deleted %s %s, no longer wanted", *key, *identity(child))
-            result.pop(identity(child), None)
+        await self._prune(key, plan.delete, result)
         return plan.verdict, result
+
+    async def _prune(self, key: Key, unwanted: Sequence[Object], children: dict[Identity, Object]) -> None:
+        """Delete what is not wanted any more, and is there still."""
+        for child in unwanted:
+            if children.pop(identity(child), None) is not None:
+                await self._kube.delete(child)
+                self._metrics.writes.labels(kind=child["kind"]).inc()
+                logger.info("%s/%s: deleted %s %s, no longer wanted", *key, *identity(child))
 
     async def _apply(self, manifest: Object, applied: Applied, owned: dict[Identity, Object]) -> Object:
         result = await self._kube.apply(manifest)

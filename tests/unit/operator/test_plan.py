@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.unit.operator.builders import LOCAL_MODEL, make_settings
 
-from reranker_operator.kinds import HTTP_ROUTE
+from reranker_operator.kinds import HTTP_ROUTE, SCALED_OBJECT
 from reranker_operator.names import labels
 from reranker_operator.plan import LeftoverError, conflict, identity, make_plan
 
@@ -71,6 +71,15 @@ def test_unusable_spec_touches_nothing(spec: dict[str, Any], reason: str, messag
 def test_baselines_are_never_pruned():
     kept = child("ConfigMap", "products-baseline")
     assert not make_plan(resource(), [kept], make_settings()).delete
+
+
+def test_autoscaler_goes_before_keda_takes_over():
+    scaler = child("HorizontalPodAutoscaler", "products")
+    scaled = resource(autoscaling={"maxReplicas": 3})
+    assert make_plan(scaled, [scaler], make_settings(), frozenset({SCALED_OBJECT})).delete_first == [scaler]
+    assert make_plan(scaled, [scaler], make_settings()).delete == []
+    unscaled = make_plan(resource(), [scaler], make_settings(), frozenset({SCALED_OBJECT}))
+    assert (unscaled.delete, unscaled.delete_first) == ([scaler], [])
 
 
 def test_route_is_made_where_the_cluster_has_the_kind():
