@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from hack.observability import rules
 from hack.observability.__main__ import FILES
+from reranker_operator import reasons
 
 CASES = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
 RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
@@ -62,6 +64,37 @@ def test_every_alert_has_its_page_and_every_page_its_alert(alerts: list[Any]) ->
         for heading in ("## What it says", "## Who notices", "## Look", "## Mend"):
             assert heading in page
         assert f"({alert['alert']}.md)" in overview
+
+
+def test_fields_that_the_pages_name_are_in_the_definition() -> None:
+    definition = yaml.safe_load((RUNBOOKS.parents[1] / "crds" / "reranker.dev_rerankerdeployments.yaml").read_text())
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    named = {
+        path.removesuffix(".")
+        for page in RUNBOOKS.glob("*.md")
+        for path in re.findall(r"spec(?:\.\w+)+", page.read_text())
+    }
+    assert len(named) > 10
+    assert {path for path in named if not has(schema, path.split("."))} == set()
+
+
+def test_reasons_that_the_pages_name_are_the_operators() -> None:
+    known = {value for value in vars(reasons).values() if isinstance(value, str)}
+    named = {
+        reason
+        for page in RUNBOOKS.glob("*.md")
+        for reason in re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 8
+    assert named - known == set()
+
+
+def has(schema: Any, path: list[str]) -> bool:
+    """Whether the schema has the field at this path."""
+    if not path:
+        return True
+    below = schema.get("properties", {}).get(path[0])
+    return below is not None and has(below, path[1:])
 
 
 def test_whoever_is_woken_is_woken_for_a_reason(alerts: list[Any]) -> None:
