@@ -1,5 +1,6 @@
 """Every default and every rule of the RerankerBenchmark's CRD, asked of the real API server."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.operator.api import Api, Object, Rejected
 from tests.operator.conftest import CRDS
+from tests.operator.control_plane import ROOT
 
 from reranker_operator.api.benchmark import RerankerBenchmarkSpec
 
@@ -200,6 +203,18 @@ def test_table_of_kubectl_get(api: Api, kept: str):
     assert columns == ["Name", "Target", "Phase", "Done", "Best", "Age"]
     row = next(row for row in table["rows"] if row["cells"][0] == kept)
     assert row["cells"][1:5] == ["products", "Running", "2/4", "b/f 1.5 ms (n=9)"]
+
+
+def test_examples_are_accepted(api: Api):
+    matrix = yaml.safe_load((ROOT / "examples/benchmark-matrix.yaml").read_text())
+    nightly = list(yaml.safe_load_all((ROOT / "examples/benchmark-cronjob.yaml").read_text()))
+    files = nightly[0]["data"]
+    for example in (matrix, json.loads(files["benchmark.json"])):
+        example["metadata"]["namespace"] = "default"
+        api.create("rerankerbenchmarks", example, dry_run=True)
+    compile(files["create.py"], "create.py", "exec")
+    script = nightly[-1]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"][1]
+    assert script.rpartition("/")[2] in files
 
 
 def test_short_name_and_category_are_served(api: Api):
