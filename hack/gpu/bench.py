@@ -31,7 +31,14 @@ def engine(**changes: Any) -> PackedEngine:
     original = choices_module.choose
     choices_module.choose = lambda *_: dataclasses.replace(chosen, **changes)
     try:
-        settings: Any = SimpleNamespace(max_model_len=160, dtype="auto", enforce_eager=None, gpu_memory_utilization=0.2)
+        settings: Any = SimpleNamespace(
+            max_model_len=160,
+            dtype="auto",
+            enforce_eager=None,
+            gpu_memory_utilization=0.2,
+            tensor_parallel_size=1,
+            engine_args={},
+        )
         loaded = PackedEngine(settings)
         files: Any = SimpleNamespace(path=checkpoint.save(), tokenizer=SimpleNamespace(yes_id=9693, no_id=2152))
         loaded.load(files, lambda: None)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,8 @@ class Settings:
     dtype: str = "auto"
     enforce_eager: bool | None = None
     gpu_memory_utilization: float = 0.2
+    tensor_parallel_size: int = 1
+    engine_args: dict[str, object] = field(default_factory=dict)
 
 
 def checkpoint(folder: Path) -> Any:
@@ -146,6 +148,19 @@ def test_what_it_would_compute_wrongly_is_refused(
     with pytest.raises(EngineLoadError, match=message) as caught:
         PackedEngine(Settings()).load(checkpoint(tmp_path), lambda: None)
     assert caught.value.reason == "ModelInvalid"
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [({"tensor_parallel_size": 2}, "BadConfiguration"), ({"engine_args": {"swap_space": 4}}, "BadEngineArguments")],
+    ids=str,
+)
+def test_settings_that_would_have_no_effect_are_refused(
+    tied_model: Model, setting: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(EngineLoadError, match=next(iter(setting))) as caught:
+        PackedEngine(Settings(**setting)).load(checkpoint(tied_model.folder), lambda: None)
+    assert caught.value.reason == reason
 
 
 def test_a_broken_file_is_refused(tied_model: Model, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class PackedEngine:
     def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:
         """Import torch, read the weights, compile kernels and capture graphs for real shapes."""
         self._on_step = on_step
+        _refuse_unused(self._settings)
         try:
             import torch  # noqa: PLC0415 - takes seconds, and the port must be open by then
         except ImportError as error:
@@ -127,6 +128,20 @@ def _finite(scores: Floats, device_s: float | None) -> Answers:
     if wrong:
         raise EngineError(f"{wrong} of {len(scores)} scores are not finite")
     return Answers(scores.astype(np.float64), device_s)
+
+
+def _refuse_unused(settings: PackedSettings) -> None:
+    """What would have no effect here is an error: whoever set it expects one."""
+    if settings.tensor_parallel_size != 1:
+        raise EngineLoadError(
+            "BadConfiguration",
+            f"tensor_parallel_size is {settings.tensor_parallel_size}, but qwen3_packed runs on one GPU; set it to 1",
+        )
+    if settings.engine_args:
+        names = ", ".join(sorted(settings.engine_args))
+        raise EngineLoadError(
+            "BadEngineArguments", f"engine_args ({names}) are vLLM's; qwen3_packed takes none, so leave them out"
+        )
 
 
 def _check_length(max_model_len: int, config: ModelConfig) -> None:

@@ -1,6 +1,6 @@
 """What the engine needs of a model on some device, and what a model needs of the settings. Imports no torch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,3 +50,11 @@ class PackedSettings(Protocol):
     @property
     def gpu_memory_utilization(self) -> float:
         """Share of the card's memory that weights and activations may take."""
+
+    @property
+    def tensor_parallel_size(self) -> int:
+        """Anything but 1 is refused."""
+
+    @property
+    def engine_args(self) -> Mapping[str, object]:
+        """Another engine's own arguments; refused, rather than ignored."""
