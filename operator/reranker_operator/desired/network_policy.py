@@ -3,6 +3,7 @@
 from typing import Any
 
 from reranker_operator.desired.target import Target
+from reranker_operator.kinds import SCALED_OBJECT
 from reranker_operator.names import (
     BENCHMARK_COMPONENT,
     COMPONENT_LABEL,
@@ -40,4 +41,11 @@ def _always(target: Target) -> list[dict[str, Any]]:
     operator: dict[str, Any] = {"podSelector": {"matchLabels": {COMPONENT_LABEL: "operator"}}, "namespaceSelector": {}}
     if access.operator_namespace is not None:
         operator["namespaceSelector"] = {"matchLabels": {_NAMESPACE_NAME: access.operator_namespace}}
-    return [{"podSelector": {"matchLabels": benchmark}}, operator, *access.prometheus]
+    return [{"podSelector": {"matchLabels": benchmark}}, operator, *access.prometheus, *_keda(target)]
+
+
+def _keda(target: Target) -> list[dict[str, Any]]:
+    """KEDA, where it asks the pods themselves."""
+    if target.spec.autoscaling is None or not target.has(SCALED_OBJECT) or target.settings.prometheus_url is not None:
+        return []
+    return [{"podSelector": {"matchLabels": {"app": "keda-operator"}}, "namespaceSelector": {}}]

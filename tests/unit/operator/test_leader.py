@@ -5,9 +5,11 @@ import copy
 from typing import Any
 
 import pytest
+from kubernetes.aio.client import Configuration
 
-from reranker_operator.kinds import Kind
-from reranker_operator.kube import ApiError, ConflictError
+from reranker_operator.connection import Connection
+from reranker_operator.kinds import CONFIG_MAP, Kind
+from reranker_operator.kube import ApiError, ConflictError, Kube, LeaderlessError
 from reranker_operator.leader import Leader, LeaseLostError
 from reranker_operator.settings import LeaderElection
 
@@ -184,5 +186,21 @@ def test_standby_that_can_not_read_the_lease_does_not_see_it():
         scene.clock.now += 13
         assert not await scene.look(scene.second)
         assert not scene.second.sees
+
+    asyncio.run(story())
+
+
+def test_nothing_is_written_without_the_lease():
+    async def story() -> None:
+        kube = Kube(Connection(Configuration(host="http://127.0.0.1:1")), may_write=lambda: False)
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b", "uid": "u"}}
+        try:
+            for write in (kube.apply, kube.apply_status, kube.delete, kube.post_event):
+                with pytest.raises(LeaderlessError):
+                    await write(manifest)
+            with pytest.raises(ApiError, match="GET /api/v1/namespaces/b/configmaps"):
+                await kube.get(CONFIG_MAP, "b", "a")  # reading needs no Lease, but an API server
+        finally:
+            await kube.close()
 
     asyncio.run(story())
