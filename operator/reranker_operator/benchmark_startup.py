@@ -19,6 +19,10 @@ Object = Mapping[str, Any]
 PATIENCE = timedelta(minutes=2)
 """How long a pod may fail in a way that passes by itself, such as a registry that doesn't answer."""
 _PASSING = frozenset({reasons.IMAGE_PULL, reasons.CONTAINER_CONFIG, reasons.VOLUME_NOT_BOUND, reasons.PODS_REFUSED})
+_FINAL = frozenset({reasons.DEADLINE_EXCEEDED, reasons.SCORE_CHECK_FAILED})
+"""Of the reranker's own conditions: what doesn't pass."""
+_TOLD_LATE = frozenset({reasons.PODS_REFUSED, reasons.VOLUME_NOT_MOUNTED})
+"""What only these tell of, and may pass."""
 _RESTARTS = 2
 """A container that ended so often will end again."""
 
@@ -56,8 +60,8 @@ def standing(reranker: Object, pods: Sequence[Object], since: datetime, now: dat
     accepted, progressing, available = (conditions.get(kind, {}) for kind in ("Accepted", "Progressing", "Available"))
     final = [
         *([accepted] if accepted.get("status") == "False" else []),
-        *([progressing] if progressing.get("reason") == reasons.DEADLINE_EXCEEDED else []),
-        *([progressing] if progressing.get("reason") == reasons.PODS_REFUSED and now - since >= PATIENCE else []),
+        *([progressing] if progressing.get("reason") in _FINAL else []),
+        *([progressing] if progressing.get("reason") in _TOLD_LATE and now - since >= PATIENCE else []),
     ]
     if final:
         return Hopeless(final[0]["reason"], final[0]["message"])
