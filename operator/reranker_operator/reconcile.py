@@ -188,7 +188,8 @@ class Reconciler:
     async def _prune(self, key: Key, unwanted: Sequence[Object], children: dict[Identity, Object]) -> None:
         """Delete what is not wanted any more, and is there still."""
         for child in unwanted:
-            if children.pop(identity(child), None) is not None:
+            # A claim goes only when no pod uses it any more: until then it is there, and deleted already.
+            if children.pop(identity(child), None) is not None and "deletionTimestamp" not in child["metadata"]:
                 await self._kube.delete(child)
                 self._metrics.writes.labels(kind=child["kind"]).inc()
                 logger.info("%s/%s: deleted %s %s, no longer wanted", *key, *identity(child))

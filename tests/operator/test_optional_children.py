@@ -8,7 +8,7 @@ import pytest
 from tests.operator.api import Api, Object, eventually
 from tests.operator.conftest import CONFIG, Operator
 from tests.operator.control_plane import OPERATOR, ControlPlane
-from tests.operator.resources import conditions, reranker, wait_for
+from tests.operator.resources import conditions, new_pods, reranker, wait_for
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -57,6 +57,25 @@ def test_child_comes_is_repaired_and_goes_with_the_spec(api: Api, namespace: str
         return found is None or "deletionTimestamp" in found["metadata"]
 
     eventually(gone, "the child is gone")
+
+
+def test_claim_that_is_still_in_use_is_deleted_once(api: Api, namespace: str, operator: Operator):
+    api.create("rerankerdeployments", {**reranker(namespace), "spec": {"model": CACHE}})
+    eventually(lambda: api.get("persistentvolumeclaims", namespace, "products-cache"), "the claim is there")
+    api.patch("rerankerdeployments", namespace, "products", {"spec": {"model": {"cache": None}}})
+
+    def going() -> bool:
+        claim = api.get("persistentvolumeclaims", namespace, "products-cache")
+        return claim is not None and "deletionTimestamp" in claim["metadata"]
+
+    eventually(going, "the claim is deleted, and kept by its protection")
+    wait_for(api, namespace, Accepted="SpecValid")
+    new_pods(api, namespace)
+    writes, passes = operator.writes(), operator.passes()
+    labels = {"metadata": {"annotations": {"touched": "yes"}}}
+    api.patch("services", namespace, "products", labels)
+    eventually(lambda: operator.passes() > passes, "a pass was made")
+    assert operator.writes() <= writes + 1  # the Service, which someone has written
 
 
 def test_autoscaler_scales_the_resource_itself(api: Api, namespace: str):
