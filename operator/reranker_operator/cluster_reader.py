@@ -90,7 +90,7 @@ class ClusterReader:
         newest = max(filter(is_being_created, pods), key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
         if newest is None:
             return None
-        fields = f"involvedObject.uid={newest['metadata']['uid']},reason=FailedMount"
+        fields = f"involvedObject.uid={newest['metadata']['uid']}"
         return mount_failure(await self._kube.list(EVENT, newest["metadata"]["namespace"], fields=fields))
 
 

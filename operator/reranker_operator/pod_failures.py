@@ -27,6 +27,7 @@ _IMAGE_REASONS = frozenset(
         "SignatureValidationFailed",
     }
 )
+_MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
@@ -75,7 +76,8 @@ def mount_failure(events: Iterable[Mapping[str, Any]]) -> Failure | None:
 
     A pod's status doesn't tell of that.
     """
-    newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default=None)
+    complaints = (event for event in events if event.get("reason") in _MOUNT_EVENTS)
+    newest = max(complaints, key=lambda event: event.get("lastTimestamp") or "", default=None)
     if newest is None:
         return None
     return Failure(reasons.VOLUME_NOT_MOUNTED, f"a volume can't be mounted: {shortened(newest.get('message', ''))}")

@@ -102,9 +102,10 @@ def test_long_messages_keep_their_end():
 
 def test_newest_complaint_of_the_kubelet_tells_why_a_volume_is_not_mounted():
     events = [
-        {"lastTimestamp": "2026-01-02T00:00:00Z", "message": 'secret "keys" not found'},
-        {"lastTimestamp": "2026-01-01T00:00:00Z", "message": "timed out"},
-        {"lastTimestamp": None, "message": "of another sort"},
+        {"reason": "FailedMount", "lastTimestamp": "2026-01-02T00:00:00Z", "message": 'secret "keys" not found'},
+        {"reason": "FailedAttachVolume", "lastTimestamp": "2026-01-01T00:00:00Z", "message": "Multi-Attach error"},
+        {"reason": "Scheduled", "lastTimestamp": "2026-01-03T00:00:00Z", "message": "of another sort"},
+        {"reason": "FailedMount", "lastTimestamp": None, "message": "of an unknown time"},
     ]
     assert mount_failure(events) == Failure("VolumeNotMounted", 'a volume can\'t be mounted: secret "keys" not found')
     assert mount_failure([]) is None
