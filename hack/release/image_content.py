@@ -34,6 +34,8 @@ class Package:
     version: str
     licence: str | None = None
     architecture: str | None = None
+    vendored: bool = False
+    """A copy that another package carries in itself: it is in the image, and nothing pins it by its name."""
 
 
 def installed(archive: Path) -> list[Package]:
@@ -43,10 +45,10 @@ def installed(archive: Path) -> list[Package]:
     except (tarfile.TarError, OSError, KeyError, ValueError) as error:
         raise ArchiveError(f"{archive} is no OCI archive that can be read: {error!r}") from error
     packages = set(debian_packages(files.pop(DPKG_STATUS, b"").decode()))
-    packages |= {python_package(content.decode()) for content in files.values()}
+    packages |= {python_package(path, content.decode()) for path, content in files.items()}
     if not packages:
         raise ArchiveError(f"{archive}: no package was found in the image")
-    return sorted(packages, key=lambda package: (package.kind, package.name, package.version))
+    return sorted(packages, key=lambda package: (package.kind, package.name, package.version, package.vendored))
 
 
 def layers(archive: Path) -> list[tuple[str, str]]:
@@ -123,8 +125,9 @@ def debian_packages(status: str) -> Iterator[Package]:
             yield Package("deb", fields["Package"], fields["Version"], architecture=fields["Architecture"])
 
 
-def python_package(metadata: str) -> Package:
-    """The distribution that a METADATA file describes."""
+def python_package(path: str, metadata: str) -> Package:
+    """The distribution that a METADATA file describes; one below a folder `_vendor` is vendored."""
     fields = message_from_string(metadata)
     name = re.sub(r"[-_.]+", "-", fields["Name"]).lower()
-    return Package("pypi", name, fields["Version"], licence=fields["License-Expression"])
+    vendored = "_vendor" in PurePosixPath(path).parts
+    return Package("pypi", name, fields["Version"], licence=fields["License-Expression"], vendored=vendored)

@@ -48,8 +48,9 @@ def bill(name: str, version: str, digest: str, packages: Sequence[Package]) -> d
 def component(package: Package) -> dict[str, Any]:
     """A package as a component; its licence where the package itself names one by an SPDX expression."""
     url = package_url(package)
+    reference = f"{url}#vendored" if package.vendored else url
     entry: dict[str, Any] = {
-        "type": "library", "bom-ref": url, "name": package.name, "version": package.version, "purl": url,
+        "type": "library", "bom-ref": reference, "name": package.name, "version": package.version, "purl": url,
     }  # fmt: skip
     if package.licence:
         entry["licenses"] = [{"expression": package.licence}]
@@ -66,6 +67,7 @@ def not_as_locked(packages: Sequence[Package], locked: dict[str, set[str]], own:
         + (" or ".join(sorted(locked.get(package.name, ()))) or "no such package")
         for package in packages
         if package.kind == "pypi"
+        and not package.vendored
         and package.name != own
         and package.version.partition("+")[0] not in {one.partition("+")[0] for one in locked.get(package.name, ())}
     ]

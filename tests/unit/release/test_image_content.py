@@ -103,6 +103,23 @@ def test_a_deletion_takes_no_neighbour_with_it(tmp_path: Path) -> None:
     assert [package.name for package in installed(image)] == ["one-more"]
 
 
+def test_what_a_package_carries_in_itself_is_told_and_needs_no_lock(tmp_path: Path) -> None:
+    both = {
+        f"{SITE}/one-1.dist-info/METADATA": metadata("one", "1.0"),
+        f"{SITE}/big/_vendor/one-1.dist-info/METADATA": metadata("one", "1.0"),
+        f"{SITE}/big/_vendor/stray-1.dist-info/METADATA": metadata("stray", "1.0"),
+    }
+    packages = installed(archive(tmp_path, both))
+    assert [(package.name, package.vendored) for package in packages] == [
+        ("one", False),
+        ("one", True),
+        ("stray", True),
+    ]
+    assert not_as_locked(packages, {"one": {"1.0"}}, "own") == []
+    references = [each["bom-ref"] for each in bill("image", "1", "ab" * 32, packages)["components"]]
+    assert len(set(references)) == 3
+
+
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "image.tar").write_text("nothing")
     with pytest.raises(ArchiveError, match=r"image\.tar is no OCI archive"):
