@@ -12,7 +12,7 @@ import vllm
 
 from hack.gpu.clients import QUERY, Titles
 from hack.gpu.servers import COUNTS, FORMS, INSTRUCTION, REPEAT, WARM, say
-from reranker_service.scoring.prompts import PromptBuilder
+from reranker_service.scoring.prompts import InstructionFormat, PromptBuilder
 from reranker_service.scoring.tokenizer import PromptTokenizer
 
 FOLDER = Path("/tmp/packed-checkpoint")  # noqa: S108 - on a machine of our own
@@ -33,7 +33,8 @@ def main(go: Path | None) -> None:
         time.sleep(0.2)
     titles = Titles()
     titles.place = 100_000
-    for form in FORMS:
+    forms: list[InstructionFormat] = ["compact", "standard"]
+    for form in (form for form in forms if form in FORMS):
         build = PromptBuilder(tokenizer, instruction_format=form, instruction=INSTRUCTION, max_tokens=159).build
         for count in COUNTS:
             times = []
