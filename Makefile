@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup demo demo-down test test-fast compat lint format verify generate cluster-up cluster-down images clean
+.PHONY: help setup demo demo-down test test-fast compat lint format verify generate release-check cluster-up cluster-down images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ cluster-up: ## a real Kubernetes node on this machine (needs root), or CLUSTER=c
 
 cluster-down: ## end it and leave nothing behind
 	hack/cluster/cluster down
+
+release-check: setup ## wheel, chart, bills of materials and images into dist/, and that their versions agree
+	hack/release/check
 
 images: setup ## build the images without a Docker engine
 	hack/images/build
