@@ -222,6 +222,8 @@ class Reconciler:
             )
             try:
                 await self._kube.post_event(event(resource, turn, self._now()))
+            except NamespaceEndsError:
+                return  # nobody will read it
             except ApiError as error:
                 logger.warning("while posting an Event: %s", error)
 
