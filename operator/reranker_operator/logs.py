@@ -37,3 +37,9 @@ def configure(level: str, log_format: str) -> None:
     handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_unraisable(ignored: "sys.UnraisableHookArgs") -> None:
+    """Errors that nothing can catch are log records, too, not lines of another format in between."""
+    logging.getLogger(__name__).error("an error is ignored in %r: %r", ignored.object, ignored.exc_value)
