@@ -68,6 +68,7 @@ class Dispatcher:
         self._waiting: dict[Job, tuple[asyncio.Future[None], Callable[[int], None]]] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: str | None = None
         self._pace = 0.0
         self._begin_s = 0.0
         self._free_at = 0.0
@@ -128,7 +129,7 @@ class Dispatcher:
         stalled = self._progress.stalled_s()
         if stalled is not None:
             return f"no engine step for {stalled:.0f} s with work queued"
-        reason = self._engine.health()
+        reason = self._failure or self._engine.health()
         if reason is None and self._thread is not None and not self._thread.is_alive():
             return "the engine's thread has ended"
         return reason
@@ -159,7 +160,8 @@ class Dispatcher:
             except Exception as error:
                 # A mistake in here, not in the engine. Nobody shall wait for what will never come.
                 log.exception("the engine's thread has failed")
-                self._post(self.abort, EngineDead(f"the engine's thread has failed: {type(error).__name__}: {error}"))
+                self._failure = f"the engine's thread has failed: {type(error).__name__}: {error}"
+                self._post(self.abort, EngineDead(self._failure))
         try:
             self._engine.close()
         except Exception:
