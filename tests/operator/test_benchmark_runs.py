@@ -117,8 +117,7 @@ def test_dedicated_scenarios_are_measured_on_copies_and_the_target_is_left_alone
     wait_for_phases(api, namespace, "Measuring", "Pending")
     end_job(api, namespace, "matrix-s1", mean=200.0)
     wait_for_phases(api, namespace, "Succeeded", "Pending")
-    gone = lambda: api.get("rerankerdeployments", namespace, "matrix-s1") is None  # noqa: E731
-    eventually(gone, "the temporary reranker is gone")
+    wait_until_gone(api, namespace, "matrix-s1")
     bring_up(api, namespace, "matrix-s2")
     end_job(api, namespace, "matrix-s2", mean=100.0)
     status = wait_for_phases(api, namespace, "Succeeded", "Succeeded")
@@ -141,6 +140,13 @@ def test_dedicated_scenarios_are_measured_on_copies_and_the_target_is_left_alone
         event["reason"] for event in api.list("events", namespace) if event["involvedObject"]["name"] == "matrix"
     }
     assert reasons == {"RerankerStarting", "Measuring", "CleaningUp", "Completed"}
+
+
+def wait_until_gone(api: Api, namespace: str, name: str) -> None:
+    """Wait until a temporary reranker is gone with its pods; the collector looks for new kinds every 30 s only."""
+    eventually(lambda: api.get("rerankerdeployments", namespace, name) is None, "the temporary reranker is gone")
+    selector = f"app.kubernetes.io/instance={name}"
+    eventually(lambda: not api.list("pods", namespace, selector), "its pods are gone", within=60)
 
 
 def told(api: Api, namespace: str) -> Object:
@@ -234,7 +240,7 @@ def test_restarted_operator_goes_on_and_measures_nothing_twice(api: Api, namespa
     operator.process.end(signal.SIGKILL)
     first = api.get("jobs", namespace, "matrix-s1")
     operator.start()
-    eventually(lambda: api.get("rerankerdeployments", namespace, "matrix-s1") is None, "the copy is gone")
+    wait_until_gone(api, namespace, "matrix-s1")
     bring_up(api, namespace, "matrix-s2")
     job_pod(api, namespace, "matrix-s2")
     assert operator.stop() == 0
