@@ -30,20 +30,23 @@ class Suite:
     budget_s: int
     command: tuple[str, ...] = ()
     """Run instead of pytest: a step that later suites need, such as building Kubernetes."""
+    workers: int = 1
+    """Test files that run side by side: only where each test has all it needs to itself."""
 
 
 SUITES = (
-    Suite("unit", "pure cores and single parts", 360),
-    Suite("bench", "the benchmark's command line against a faulty server", 150),
+    Suite("unit", "pure cores and single parts", 400, workers=2),
+    Suite("bench", "the benchmark's command line against a faulty server", 200),
     Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 900, ("hack/cluster/cluster", "build")),
     Suite("chart", "the Helm chart rendered by the real helm", 60),
     Suite("observability", "dashboards and alerts, asked of a real Prometheus", 150),
-    Suite("operator", "the operator against a real API server", 260),
-    Suite("service", "the service with the real vLLM on this CPU", 500),
+    Suite("operator", "the operator against a real API server", 330),
+    Suite("service", "the service with the real vLLM on this CPU", 440),
     Suite("clients", "every client library, as published, against the real service", 200),
-    Suite("cluster", "the local node itself, and that it leaves nothing behind", 120),
-    Suite("images", "the images, built without a Docker engine", 420, ("hack/images/build",)),
-    Suite("e2e", "the whole product on the real node", 480),
+    Suite("cluster", "the local node itself, and that it leaves nothing behind", 100),
+    Suite("images", "the images, built without a Docker engine", 320, ("hack/images/build",)),
+    Suite("node", "each failure of a reranker, caused on the real node", 250),
+    Suite("e2e", "the whole product on the real node", 250),
 )
 
 
@@ -113,7 +116,8 @@ def run_suite(suite: Suite, report: Path) -> Outcome:
         code = run_within(suite.command, suite.budget_s)
         counts = "done" if code == 0 else f"exit status {code}"
     else:
-        pytest = (sys.executable, "-m", "pytest", f"tests/{suite.name}", f"--junitxml={report}")
+        beside = ("-n", str(suite.workers), "--dist", "loadfile") if suite.workers > 1 else ()
+        pytest = (sys.executable, "-m", "pytest", f"tests/{suite.name}", f"--junitxml={report}", *beside)
         code = run_within(pytest, suite.budget_s)
         counts = counts_of(report)
     return Outcome(suite, code == 0, counts, time.monotonic() - started)
