@@ -158,7 +158,7 @@ def _legend(axes: Axes, labels: Sequence[str]) -> None:
     room = axes.get_position().width * WIDTH_PX
     columns = max(1, min(len(labels), int(room / (LEGEND_CHARACTER_PX * max(map(len, labels)) + 30))))
     axes.legend(
-        handles,
+        handles[: 3 * columns],
         labels[: 3 * columns],
         loc="upper left",
         bbox_to_anchor=(-0.02, -0.13),
