@@ -96,7 +96,7 @@ class Demo:
             "helm", "upgrade", "--install", RELEASE, "charts/reranker-operator",
             "--namespace", SYSTEM_NAMESPACE, "--wait", "--timeout", "3m",
             "--set-string", f"image.repository={repository},image.tag={tag}",
-            "--set-string", f"images.cpu={self.images['service-cpu']}",
+            "--set-string", f"images.cpu={self.images['service-cpu']},images.bench={self.images['bench']}",
         )  # fmt: skip
 
     def apply_reranker(self) -> None:

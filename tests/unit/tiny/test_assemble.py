@@ -68,6 +68,7 @@ def test_assembling_again_leaves_the_same_files(tmp_path: Path) -> None:
     assert set(first) == {
         "config.json",
         "generation_config.json",
+        "golden.json",
         "model.safetensors",
         "tokenizer.json",
         "tokenizer_config.json",
@@ -105,5 +106,5 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
 
 def test_shipped_files_stay_small() -> None:
     sizes = {path.name: path.stat().st_size for path in model.WEIGHTS_FOLDER.iterdir()}
-    assert set(sizes) == {model.LAYERS_FILE, model.ROWS_FILE}
+    assert set(sizes) == {model.LAYERS_FILE, model.ROWS_FILE, model.GOLDEN_NAME}
     assert max(sizes.values()) < 2 * 1024 * 1024
