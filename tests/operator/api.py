@@ -91,7 +91,12 @@ class Api:
         return self.call("PATCH", _path(plural, namespace, name, subresource), patch, headers=MERGE)
 
     def delete(self, plural: str, namespace: str, name: str) -> None:
-        self.call("DELETE", _path(plural, namespace, name))
+        """Whatever is not there any more is as wanted: a collector may have been quicker."""
+        try:
+            self.call("DELETE", _path(plural, namespace, name))
+        except Rejected as error:
+            if error.status != 404:
+                raise
 
 
 def _path(plural: str, namespace: str, name: str = "", subresource: str = "") -> str:
