@@ -1,5 +1,6 @@
 """What the service asks of an engine, so that batching, order and limits are written once above all of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,12 +119,12 @@ class Engine(Protocol):
         """Free what `load` took, also after a failed `load`."""
 
 
-class BlockingEngine:
+class BlockingEngine(ABC):
     """The part of the protocol that is the same for engines whose calls return when the batch is done."""
 
+    @abstractmethod
     def score(self, prompts: list[list[int]]) -> list[float]:
         """See the protocol."""
-        raise NotImplementedError
 
     def submit(self, batch: Sequence[Prompts]) -> Collect:
         """Scores when the answer is asked for."""

@@ -7,6 +7,7 @@ vLLM's `LLM` is used in process: it takes token ids, and a call returns when its
 import dataclasses
 import logging
 import threading
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -108,21 +109,21 @@ class VllmEngine(BlockingEngine):
 
     # What a subclass defines.
 
+    @abstractmethod
     def _specific_arguments(self) -> dict[str, Any]:
         """Arguments of `LLM` that make it this engine."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _prepare(self, checkpoint: Checkpoint) -> None:
         """Called once after loading."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _run(self, prompts: list[dict[str, list[int]]]) -> list[Any]:
         """One vLLM call; its outputs in the order of the prompts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _log_odds(self, output: Any) -> float:
         """The log-odds in one output; raises EngineError when it holds none."""
-        raise NotImplementedError
 
     # Arguments and differences between platforms.
 

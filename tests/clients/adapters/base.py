@@ -4,6 +4,7 @@ Adapters import their library inside their methods: the tests read the list of a
 of the libraries.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -39,7 +40,7 @@ class Asked:
     return_documents: bool = False
 
 
-class Adapter:
+class Adapter(ABC):
     """One way of calling the service."""
 
     name: ClassVar[str]
@@ -49,13 +50,13 @@ class Adapter:
     """Whether the client can ask for documents to come back."""
     sends_key: ClassVar[bool] = True
 
+    @abstractmethod
     def errors(self) -> tuple[type[BaseException], ...]:
         """The exceptions that the library raises for an error from the server."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rank(self, server: Server, asked: Asked) -> list[Hit]:
         """Ask the service, best first."""
-        raise NotImplementedError
 
 
 def hits_by_text(ranked: Sequence[tuple[str, float | None]], documents: Sequence[str]) -> list[Hit]:

@@ -1,5 +1,6 @@
 """Haystack's rankers for Cohere, Jina and Text Embeddings Inference."""
 
+from abc import abstractmethod
 from typing import Any
 
 from tests.clients.adapters.base import MODEL, Adapter, Asked, Hit, Server, hits_by_text, optional
@@ -19,8 +20,8 @@ class _Haystack(Adapter):
         ranked = self.ranker(server).run(query=asked.query, documents=given, **optional(top_k=asked.top_n))["documents"]
         return hits_by_text([(document.content, document.score) for document in ranked], asked.documents)
 
-    def ranker(self, server: Server) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def ranker(self, server: Server) -> Any: ...
 
 
 class HaystackCohere(_Haystack):

@@ -1,5 +1,6 @@
 """LangChain's document compressors for Cohere, Jina and Infinity."""
 
+from abc import abstractmethod
 from typing import Any
 
 from tests.clients.adapters.base import MODEL, Adapter, Asked, Hit, Server
@@ -18,8 +19,8 @@ class _LangChain(Adapter):
         ranked = compressor.rerank(asked.documents, asked.query)
         return [Hit(result["index"], result["relevance_score"]) for result in ranked]
 
-    def compressor(self, server: Server) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def compressor(self, server: Server) -> Any: ...
 
 
 class LangChainCohere(_LangChain):

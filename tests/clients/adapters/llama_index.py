@@ -1,5 +1,6 @@
 """LlamaIndex's postprocessors for Cohere, Jina, SiliconFlow, Xinference and Text Embeddings Inference."""
 
+from abc import abstractmethod
 from typing import Any
 
 from tests.clients.adapters.base import MODEL, Adapter, Asked, Hit, Server, hits_by_text
@@ -22,8 +23,8 @@ class _LlamaIndex(Adapter):
         ranked = postprocessor.postprocess_nodes(nodes, query_bundle=QueryBundle(asked.query))
         return hits_by_text([(node.node.get_content(), node.score) for node in ranked], asked.documents)
 
-    def postprocessor(self, server: Server, top_n: int) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def postprocessor(self, server: Server, top_n: int) -> Any: ...
 
 
 class LlamaIndexCohere(_LlamaIndex):
