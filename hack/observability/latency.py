@@ -171,34 +171,19 @@ def _stages() -> list[object]:
             [Query(quantile(0.95, metric, CHOSEN), stage) for stage, metric in stages],
             unit="s",
         ),
-        lines(
+        _mean_and_p95(
             "Tokens per engine call",
             "Prompt tokens in one submission to the engine: small ones leave a GPU idle.",
-            [
-                Query(mean("reranker_batch_tokens", CHOSEN), "mean"),
-                Query(quantile(0.95, "reranker_batch_tokens", CHOSEN), "p95"),
-            ],
-            span=8,
+            "reranker_batch_tokens",
         ),
-        lines(
-            "Tokens per document",
-            "Tokens kept of a document, after cutting.",
-            [
-                Query(mean("reranker_document_tokens", CHOSEN), "mean"),
-                Query(quantile(0.95, "reranker_document_tokens", CHOSEN), "p95"),
-            ],
-            span=8,
-        ),
-        lines(
-            "Documents per request",
-            "How many documents a request brings.",
-            [
-                Query(mean("reranker_request_documents", CHOSEN), "mean"),
-                Query(quantile(0.95, "reranker_request_documents", CHOSEN), "p95"),
-            ],
-            span=8,
-        ),
+        _mean_and_p95("Tokens per document", "Tokens kept of a document, after cutting.", "reranker_document_tokens"),
+        _mean_and_p95("Documents per request", "How many documents a request brings.", "reranker_request_documents"),
     ]
+
+
+def _mean_and_p95(title: str, description: str, histogram: str) -> object:
+    queries = [Query(mean(histogram, CHOSEN), "mean"), Query(quantile(0.95, histogram, CHOSEN), "p95")]
+    return lines(title, description, queries, span=8)
 
 
 def _load() -> list[object]:
