@@ -67,3 +67,11 @@ def hits_by_text(ranked: Sequence[tuple[str, float | None]], documents: Sequence
 def optional(**arguments: Any) -> dict[str, Any]:
     """Only the arguments that are given: what a user leaves out is not passed to the library."""
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def hits_of(results: Sequence[Any]) -> list[Hit]:
+    """Of results as plain mappings, in the shape of Cohere v1 and Jina."""
+    return [
+        Hit(result["index"], result["relevance_score"], (result.get("document") or {}).get("text"))
+        for result in results
+    ]

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from tests.clients.adapters.base import MODEL, Adapter, Asked, Hit, Server, optional
+from tests.clients.adapters.base import MODEL, Adapter, Asked, Hit, Server, hits_of, optional
 
 
 class _LiteLlm(Adapter):
@@ -24,10 +24,7 @@ class _LiteLlm(Adapter):
             model=f"{self.provider}/{MODEL}", query=asked.query, documents=asked.documents, api_key=server.key,
             api_base=server.url + self.below, **optional(top_n=asked.top_n),
         )  # fmt: skip
-        return [
-            Hit(result["index"], result["relevance_score"], (result.get("document") or {}).get("text"))
-            for result in response.results
-        ]
+        return hits_of(response.results)
 
 
 class LiteLlmCohere(_LiteLlm):

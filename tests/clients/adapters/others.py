@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from tests.clients.adapters.base import MODEL, Adapter, Asked, Hit, Server, optional
+from tests.clients.adapters.base import MODEL, Adapter, Asked, Hit, Server, hits_of, optional
 
 
 class ValidationReturnedError(Exception):
@@ -63,10 +63,7 @@ class XinferenceClient(Adapter):
         response = model.rerank(
             asked.documents, asked.query, top_n=asked.top_n, return_documents=asked.return_documents
         )
-        return [
-            Hit(result["index"], result["relevance_score"], (result.get("document") or {}).get("text"))
-            for result in response["results"]
-        ]
+        return hits_of(response["results"])
 
 
 class _Rerankers(Adapter):
