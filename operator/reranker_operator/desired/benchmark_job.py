@@ -9,6 +9,7 @@ from typing import Any
 
 from reranker_operator.api.base import parse_duration
 from reranker_operator.desired.benchmark_run import BenchmarkRun
+from reranker_operator.desired.hardening import container_security, pod_security
 from reranker_operator.names import BENCHMARK_CONTAINER, PORT, benchmark_labels
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -16,7 +17,6 @@ TITLES_MOUNT = "/etc/reranker-bench/titles"
 KEY_MOUNT = "/etc/reranker-bench/auth"
 RESULTS_MOUNT = "/results"
 TMP_MOUNT = "/tmp"  # noqa: S108 - a volume of the pod's own
-USER_ID = 10001
 READY_SECONDS = 120
 """The reranker is ready when the Job is made; the Service's endpoints may take a moment to know."""
 
@@ -67,14 +67,7 @@ def _pod(run: BenchmarkRun, position: int, measured: Measured) -> dict[str, Any]
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "containers": [_container(run, position, measured)],
         "volumes": [volume for volume, _ in _volumes(run, measured)],
     }
@@ -98,13 +91,7 @@ def _container(run: BenchmarkRun, position: int, measured: Measured) -> dict[str
         "volumeMounts": [mount for _, mount in _volumes(run, measured)],
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
     }
 
 

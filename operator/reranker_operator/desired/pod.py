@@ -4,12 +4,12 @@ import math
 from typing import Any
 
 from reranker_operator.desired import model, mounts
+from reranker_operator.desired.hardening import container_security, pod_security
 from reranker_operator.desired.target import ACCEPT_SECONDS, PRE_STOP_SECONDS, SLACK_SECONDS, Target
 from reranker_operator.names import CONTAINER, PORT, PORT_NAME, cache_claim_name, config_map_name
 
 CONFIG_MOUNT = mounts.ROOT
 TMP_MOUNT = "/tmp"  # noqa: S108 - a volume of the pod's own
-USER_ID = 10001
 STARTUP_SECONDS = 300
 """How long a pod may take to open its port before it is started anew. It does so before it loads its model, which may
 take far longer: then it is alive, but not ready."""
@@ -25,14 +25,7 @@ def pod_spec(target: Target) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": math.ceil(grace),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "containers": [_container(target)],
         "volumes": _volumes(target),
     }
@@ -75,13 +68,7 @@ def _container(target: Target) -> dict[str, Any]:
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
         # The service writes why it could not start; where it can't, the last lines of its log stand for that.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
     }
 
 
