@@ -3,51 +3,26 @@
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from hack.demo.shell import Shell
-from hack.demo.up import NAME, NAMESPACE, sweep_job
+from hack.demo.up import NAME, NAMESPACE
 from hack.demo.waiting import reranker_state
+from hack.release.traffic import CLIENT, Traffic
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-CLIENT = "steady-client"
-SCRIPT = Path(__file__).parent / "steady_client.py"
-
-
-def client_objects(image: str) -> list[dict[str, Any]]:
-    """The client's script in a ConfigMap, and a Pod that runs it."""
-    spec = sweep_job(image)["spec"]["template"]["spec"]
-    container = spec["containers"][0]
-    container.update(
-        name="client",
-        command=["python", "/client/steady_client.py", f"http://{NAME}:8000"],
-        volumeMounts=[{"name": "client", "mountPath": "/client"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
-    )
-    container.pop("args")
-    spec["volumes"] = [{"name": "client", "configMap": {"name": CLIENT}}, {"name": "tmp", "emptyDir": {}}]
-    metadata = {"name": CLIENT, "namespace": NAMESPACE}
-    data = {SCRIPT.name: SCRIPT.read_text(encoding="utf-8")}
-    return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
-    ]
-
 
 @pytest.fixture
-def traffic(shell: Shell) -> Iterator[str]:
-    """A steady client in the cluster; yields the name of its pod."""
+def traffic(shell: Shell) -> Iterator[Traffic]:
+    """A steady client in the cluster."""
     job = shell.get("-n", NAMESPACE, "job", "sweep")
-    image = job["spec"]["template"]["spec"]["containers"][0]["image"]
-    shell.run("kubectl", "apply", "-f", "-", stdin=yaml.safe_dump_all(client_objects(image)))
-    shell.run("kubectl", "-n", NAMESPACE, "wait", "--for=condition=Ready", f"pod/{CLIENT}", "--timeout=60s")
-    yield CLIENT
-    shell.run("kubectl", "-n", NAMESPACE, "delete", "pod,configmap", CLIENT, "--grace-period=1")
+    yield Traffic(shell, job["spec"]["template"]["spec"]["containers"][0]["image"])
+    remove = ("delete", "pod,configmap", CLIENT, "--ignore-not-found", "--grace-period=1")
+    shell.run("kubectl", "-n", NAMESPACE, *remove)
 
 
 def patch(shell: Shell, spec: dict[str, Any]) -> None:
@@ -68,7 +43,7 @@ def pod_names(shell: Shell) -> set[str]:
     return {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
 
 
-def test_changes_under_traffic_lose_no_request(shell: Shell, traffic: str):
+def test_changes_under_traffic_lose_no_request(shell: Shell, traffic: Traffic):
     before = pod_names(shell)
 
     patch(shell, {"backend": "qwen3_vllm"})
@@ -80,14 +55,10 @@ def test_changes_under_traffic_lose_no_request(shell: Shell, traffic: str):
     assert pod_names(shell).isdisjoint(between), "the pods were not replaced"
     assert health(shell)["instruction_format"] == "standard"
 
-    shell.run("kubectl", "-n", NAMESPACE, "exec", traffic, "--", "touch", "/tmp/stop")  # noqa: S108
-    done = "--for=jsonpath={.status.phase}=Succeeded"
-    shell.run("kubectl", "-n", NAMESPACE, "wait", f"pod/{traffic}", done, "--timeout=90s")
-    lines = shell.output("kubectl", "-n", NAMESPACE, "logs", traffic).splitlines()
-    print(*lines, sep="\n")
-    summary = json.loads(lines[-1])
+    summary, failures = traffic.stop()
+    print(*failures, summary, sep="\n")
     assert summary["requests"] >= 300
-    assert summary["failures"] == 0, lines
+    assert summary["failures"] == 0, failures
 
 
 def test_deletion_removes_everything_that_the_operator_made(shell: Shell):
