@@ -10,19 +10,18 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from reranker_operator import names, reasons
 from reranker_operator.benchmark_overlay import overlaid, target_status
 from reranker_operator.cluster_reader import Children, ClusterReader, look_again_after
 from reranker_operator.desired import Target
 from reranker_operator.desired.mounts import baseline_key
-from reranker_operator.events import event
 from reranker_operator.kinds import CONFIG_MAP, DEPLOYMENT, RERANKER_DEPLOYMENT, kind_of
-from reranker_operator.kube import ApiError, Kube, NamespaceEndsError, NotFoundError, RefusedError
+from reranker_operator.kube import Kube, NamespaceEndsError, NotFoundError, RefusedError
 from reranker_operator.metrics import Metrics
 from reranker_operator.plan import Identity, Object, Plan, conflict, identity, is_owned, make_plan
 from reranker_operator.pod_health import Pod, PodHealth, ask_again_after
+from reranker_operator.reporting import Reporter
 from reranker_operator.scoring import Reading, next_baselines
 from reranker_operator.settings import Settings
 from reranker_operator.status import Observation, Verdict, compute_status, present_pods, turns
@@ -56,6 +55,7 @@ class Reconciler:
         self._metrics = metrics
         self._health = health
         self._now = now
+        self._reporter = Reporter(kube, metrics, now)
         self._applied: dict[Key, Applied] = {}
         self._asked: dict[Key, list[str]] = {}
 
@@ -104,7 +104,7 @@ class Reconciler:
         )
         status = {**compute_status(seen), **target_status(resource, benchmarks)}
         self._metrics.objects.observe(resource, status)
-        await self._report(resource, status)
+        await self._reporter.report(resource, status, turns)
         waits = (ask_again_after(readings), look_again_after(children.pods))
         return min((seconds for seconds in waits if seconds is not None), default=None)
 
@@ -205,27 +205,6 @@ class Reconciler:
             metadata = manifest["metadata"]
             logger.info("%s/%s: %s %s", metadata["namespace"], metadata["name"], verb, manifest["kind"])
         return result
-
-    async def _report(self, resource: Object, status: dict[str, Any]) -> None:
-        """Write the status if it differs, then post an Event for each condition that turned."""
-        before = resource.get("status")
-        if status == before:
-            return
-        metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid")}
-        await self._kube.apply_status(
-            {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status}
-        )
-        self._metrics.writes.labels(kind=names.KIND).inc()
-        for turn in turns(before, status):
-            logger.info(
-                "%s/%s: %s is now %s: %s", metadata["namespace"], metadata["name"], turn.type, turn.reason, turn.message
-            )
-            try:
-                await self._kube.post_event(event(resource, turn, self._now()))
-            except NamespaceEndsError:
-                return  # nobody will read it
-            except ApiError as error:
-                logger.warning("while posting an Event: %s", error)
 
 
 def _key(target: Target) -> Key:

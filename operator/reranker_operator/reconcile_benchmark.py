@@ -14,10 +14,10 @@ from reranker_operator import names
 from reranker_operator.benchmark_metrics import BenchmarkFigures
 from reranker_operator.benchmark_plan import Decision, Seen, decide, position_of
 from reranker_operator.benchmark_status import stamp, turns
-from reranker_operator.events import event
 from reranker_operator.kinds import JOB, POD, RERANKER_BENCHMARK, RERANKER_DEPLOYMENT
-from reranker_operator.kube import ApiError, Kube, NamespaceEndsError, NotFoundError, Object, RefusedError
+from reranker_operator.kube import Kube, NamespaceEndsError, NotFoundError, Object, RefusedError
 from reranker_operator.metrics import Metrics
+from reranker_operator.reporting import Reporter
 from reranker_operator.settings import Settings
 from reranker_operator.work_queue import Key
 
@@ -38,6 +38,7 @@ class BenchmarkReconciler:
         self._metrics = metrics
         self._figures = BenchmarkFigures(metrics.registry)
         self._now = now
+        self._reporter = Reporter(kube, metrics, lambda: stamp(now()))
         self._one_at_a_time = asyncio.Lock()
 
     async def __call__(self, key: Key) -> float | None:
@@ -98,7 +99,7 @@ class BenchmarkReconciler:
                 self._tell_of("made", manifest)
         except RefusedError as error:
             decision = decide(replace(seen, refusal=str(error)), self._settings)
-        await self._report(seen.resource, decision)
+        await self._reporter.report(seen.resource, decision.status, turns)
         for existing in decision.delete:
             await self._kube.delete(existing)
             self._tell_of("deleted", existing)
@@ -111,21 +112,3 @@ class BenchmarkReconciler:
         metadata = manifest["metadata"]
         self._metrics.writes.labels(kind=manifest["kind"]).inc()
         logger.info("%s/%s: %s %s", metadata["namespace"], metadata["name"], verb, manifest["kind"])
-
-    async def _report(self, resource: Object, decision: Decision) -> None:
-        """Write the status if it differs, then post an Event for each thing that turned."""
-        before = resource.get("status")
-        if decision.status == before:
-            return
-        metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid")}
-        manifest = {"apiVersion": names.API_VERSION, "kind": names.BENCHMARK_KIND, "metadata": metadata}
-        await self._kube.apply_status({**manifest, "status": decision.status})
-        self._metrics.writes.labels(kind=names.BENCHMARK_KIND).inc()
-        for turn in turns(before, decision.status):
-            logger.info(
-                "%s/%s: %s is now %s: %s", metadata["namespace"], metadata["name"], turn.type, turn.reason, turn.message
-            )
-            try:
-                await self._kube.post_event(event(resource, turn, stamp(self._now())))
-            except ApiError as error:
-                logger.warning("while posting an Event: %s", error)
