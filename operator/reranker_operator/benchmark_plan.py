@@ -161,14 +161,16 @@ def _take(course: _Course, position: int, step: Step) -> None:
 
 def _scene(seen: Seen, run: BenchmarkRun, position: int) -> Scene:
     name = run.child_name(position)
+    job = seen.job if seen.job is not None and seen.job["metadata"]["name"] == name else None
     return Scene(
         run=run,
         position=position,
         target=seen.target,
         temporary=next((each for each in seen.rerankers if each["metadata"]["name"] == name), None),
         leftovers=[each for each in (*seen.rerankers, *_server_pods(seen)) if _instance(each) not in (None, name)],
-        job=seen.job if seen.job is not None and seen.job["metadata"]["name"] == name else None,
-        job_pods=[pod for pod in seen.pods if _job_of(pod) == name],
+        job=job,
+        # By uid: pods of an earlier benchmark's Job of this name may still be there, with that one's figures.
+        job_pods=[pod for pod in seen.pods if job is not None and _job_of(pod) == job["metadata"]["uid"]],
         server_pods=(
             seen.target_pods
             if run.spec.mode == "InPlace"
@@ -193,10 +195,10 @@ def _instance(item: Object) -> str | None:
 
 
 def _job_of(pod: Object) -> str | None:
-    """The Job that a pod belongs to."""
+    """The uid of the Job that a pod belongs to."""
     for reference in pod["metadata"].get("ownerReferences") or ():
         if reference["kind"] == "Job":
-            return str(reference["name"])
+            return str(reference["uid"])
     return None
 
 

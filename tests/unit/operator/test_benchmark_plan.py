@@ -349,6 +349,19 @@ def test_pod_that_has_ended_is_not_taken_for_a_crash_before_its_job_has_ended():
     assert (world.scenario(0)["phase"], world.scenario(0).get("reason")) == ("Measuring", None)
 
 
+def test_pod_of_an_earlier_job_of_this_name_does_not_speak_for_the_present_one():
+    world = World(benchmark(scenarios=FOUR[:1]))
+    world.step()
+    world.bring_up()
+    world.step()
+    earlier = job_pod("matrix-s1", message(mean=1.0))
+    earlier["metadata"]["ownerReferences"][0]["uid"] = "uid-of-another"
+    world.end_job(message(mean=5.0))
+    world.pods.insert(0, earlier)
+    world.step()
+    assert world.scenario(0)["results"][0]["meanMs"] == 50.0
+
+
 def test_benchmark_pod_that_ran_out_of_memory_is_told():
     world = World(benchmark())
     world.step()
