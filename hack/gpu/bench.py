@@ -34,6 +34,7 @@ def engine(**changes: Any) -> PackedEngine:
         settings: Any = SimpleNamespace(
             max_model_len=160,
             dtype="auto",
+            quantization=None,
             enforce_eager=None,
             gpu_memory_utilization=0.2,
             tensor_parallel_size=1,

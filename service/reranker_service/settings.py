@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from reranker_service.config_errors import Source
-from reranker_service.config_file import ConfigError, read_yaml, split
+from reranker_service.config_file import BACKENDS_PATH, ConfigError, read_yaml, split
 from reranker_service.settings_models import (
     DEFAULT_INSTRUCTION,
     RESERVED_ENGINE_ARGS,
@@ -48,6 +48,7 @@ __all__ = [
 DEFAULT_BACKEND: BackendName = "qwen3_vllm_score"
 DEFAULT_CONFIG = "/etc/reranker/config.yaml"
 ENV_PREFIX = "RERANKER_"
+QUANTIZING_BACKEND: BackendName = "qwen3_packed"
 _SERVICE_VARIABLE = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)")
 # The sections of the file beside the backends' blocks.
 SECTIONS: dict[str, type[BaseModel]] = {"server": ServerKeys, "score_check": ScoreCheckKeys}
@@ -67,6 +68,18 @@ class Settings(BackendKeys, BaseSettings):
     backend: Annotated[BackendName, Field(description="Which block of `backends` is used")] = DEFAULT_BACKEND
     server: ServerKeys = ServerKeys()
     score_check: ScoreCheckKeys = ScoreCheckKeys()
+
+    @model_validator(mode="after")
+    def _rough_scores_are_checked(self) -> "Settings":
+        problem = _quantization_problem(self, self.backend)
+        if problem is None and self.quantization is not None and self.score_check.mode != "enforce":
+            problem = (
+                f"quantization is {self.quantization}, whose scores must be checked before they are served, but "
+                f"score_check.mode is {self.score_check.mode}: set that to enforce, or leave quantization out"
+            )
+        if problem is not None:
+            raise ValueError(problem)
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -139,7 +152,19 @@ def _problems_of_unselected(blocks: dict[str, dict[str, Any]], path: Path) -> li
     problems: list[str] = []
     for name, block in blocks.items():
         try:
-            BackendKeys.model_validate(block)
+            problem = _quantization_problem(BackendKeys.model_validate(block), name)
         except ValidationError as error:
             problems += Source(path, name, SECTIONS, BackendKeys, None).explain(error)
+        else:
+            problems += [] if problem is None else [f"{path}: {BACKENDS_PATH}.{name}: {problem}"]
     return problems
+
+
+def _quantization_problem(keys: BackendKeys, backend: str) -> str | None:
+    """Why a backend can't have the quantization that its keys ask for."""
+    if keys.quantization is None or backend == QUANTIZING_BACKEND:
+        return None
+    return (
+        f"quantization is {keys.quantization}, which only {QUANTIZING_BACKEND} computes: leave it out, or set backend "
+        f"to {QUANTIZING_BACKEND}"
+    )

@@ -11,6 +11,7 @@ from reranker_service.scoring.prompts import InstructionFormat
 
 BackendName = Literal["qwen3_vllm", "qwen3_vllm_score", "qwen3_packed"]
 Dtype = Literal["auto", "float16", "bfloat16", "float32"]
+Quantization = Literal["fp8"]
 
 DEFAULT_INSTRUCTION = "Rank products by query with category & style match prioritized"
 
@@ -40,6 +41,13 @@ class BackendKeys(BaseModel):
         bool | None, Field(description="No graph capture and no compilation; unset: yes on a CPU, no on a GPU")
     ] = None
     dtype: Annotated[Dtype, Field(description="`auto`: float32 on a CPU, the checkpoint's own on a GPU")] = "auto"
+    quantization: Annotated[
+        Quantization | None,
+        Field(
+            description="`fp8`: products in 8-bit floats, faster and less exact. Only for `qwen3_packed` on a GPU of "
+            "compute capability 8.9 or more, with `score_check.mode` enforce"
+        ),
+    ] = None
     tensor_parallel_size: Annotated[int, Field(ge=1, description="GPUs that share one model")] = 1
     gpu_memory_utilization: Annotated[
         float, Field(gt=0, le=1, description="Share of the GPU's memory that vLLM takes")
@@ -52,6 +60,15 @@ class BackendKeys(BaseModel):
         Field(description="`standard` is the model's official prompt; `compact` has the instruction as system message"),
     ] = "compact"
     engine_args: Annotated[dict[str, JsonValue], Field(description="Passed to vLLM's constructor as they are")] = {}
+
+    @model_validator(mode="after")
+    def _eight_bits_beside_sixteen(self) -> "BackendKeys":
+        if self.quantization is not None and self.dtype not in {"auto", "bfloat16"}:
+            raise ValueError(
+                f"quantization is {self.quantization}, which computes the rest in bfloat16, but dtype is {self.dtype}: "
+                "set dtype to auto, or leave quantization out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _engine_args_are_free(self) -> "BackendKeys":

@@ -1,5 +1,7 @@
 """Runs the GPU's forward pass on a CPU, its kernels in Triton's interpreter; prints the largest error in log-odds.
 
+With `fp8` both sides compute in 8 bits, the other one in plain torch.
+
 A program of its own: the interpreter is chosen when Triton is imported.
 """
 
@@ -12,31 +14,52 @@ os.environ["TRITON_INTERPRET"] = "1"
 
 import numpy as np
 import torch
+import triton.language as tl
+from triton.runtime import interpreter
 
 from reranker_service.engines.packed import gpu
 from reranker_service.engines.packed.choices import ProductChoice, choose
 from reranker_service.engines.packed.config import read_config
+from reranker_service.engines.packed.fp8 import quantise
+from reranker_service.engines.packed.fp8_reference import Fp8Reference
 from reranker_service.engines.packed.plan import last_tiles, plan, token_tiles
 from reranker_service.engines.packed.reference import ReferenceModel
-from reranker_service.engines.packed.weights import load_weights
+from reranker_service.engines.packed.weights import ModelWeights, load_weights
 from reranker_service.scoring.prompt_arrays import Prompts
 
 YES, NO = 7, 11
+CONVERT = interpreter._convert_float
 
 
-def largest_error(folder: Path, batch: list[Prompts], *, keys_ready: bool, padding: int, fused: bool) -> float:
+def convert(values: np.ndarray, source: tl.dtype, target: tl.dtype, rounding: object) -> np.ndarray:
+    """Conversion to 8 bits as GPUs do it. The interpreter's own loses the carry when it rounds up to a power of two,
+    and cuts what is very small instead of rounding it."""
+    if (source, target) == (tl.float32, tl.float8e4nv):
+        floats = torch.from_numpy(np.ascontiguousarray(values).view(np.float32))
+        return floats.to(torch.float8_e4m3fn).view(torch.uint8).numpy()
+    return CONVERT(values, source, target, rounding)
+
+
+interpreter._convert_float = convert
+
+
+def largest_error(
+    folder: Path, batch: list[Prompts], *, keys_ready: bool, padding: int, fused: bool, fp8: bool
+) -> float:
     config = read_config(folder)
     torch.set_num_threads(1)
 
-    def weights() -> object:
+    def weights() -> ModelWeights:
         return load_weights(folder, config, yes_id=YES, no_id=NO, device="cpu", dtype=torch.float32)
 
-    exact = ReferenceModel(config, weights())
+    held, given = weights(), weights()
+    quantised = quantise(config, given) if fp8 else []
+    exact = Fp8Reference(config, quantise(config, held), held) if fp8 else ReferenceModel(config, held)
     choices = dataclasses.replace(choose((9, 0), "float32", config.group), keys_ready=keys_ready)
     if fused:
         gate = ProductChoice(rows=32, columns=32, inner=16, band=2, warps=4, stages=1)
-        choices = dataclasses.replace(choices, gate=gate)
-    model = gpu.GpuModel(config, weights(), choices, max_tokens=2000, max_positions=200)
+        choices = dataclasses.replace(choices, gate=gate, gate_fp8=gate)
+    model = gpu.GpuModel(config, given, choices, max_tokens=2000, max_positions=200, quantised=quantised)
     worst = 0.0
     for part in plan(batch, 120):
         tiles, ends = token_tiles(part, choices.attention.tile), last_tiles(part, choices.last_attention.tile)
@@ -54,11 +77,12 @@ def largest_error(folder: Path, batch: list[Prompts], *, keys_ready: bool, paddi
 
 
 if __name__ == "__main__":
-    folder, seed, keys_ready, padding, fused = Path(sys.argv[1]), *map(int, sys.argv[2:6])
+    folder, seed, keys_ready, padding, fused, fp8 = Path(sys.argv[1]), *map(int, sys.argv[2:7])
     rng = np.random.default_rng(seed)
     batch = []
     for _ in range(2):
         head = rng.integers(0, 211, rng.integers(1, 30)).tolist()
         bodies = [rng.integers(0, 211, rng.integers(1, 20)).tolist() for _ in range(3)]
         batch.append(Prompts.from_lists([head + body for body in bodies]))
-    print(largest_error(folder, batch, keys_ready=bool(keys_ready), padding=padding, fused=bool(fused)))
+    flags = {"keys_ready": bool(keys_ready), "fused": bool(fused), "fp8": bool(fp8)}
+    print(largest_error(folder, batch, padding=padding, **flags))

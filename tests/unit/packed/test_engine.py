@@ -21,6 +21,7 @@ from .conftest import NO, VOCABULARY, YES, Model, draw_requests, lists
 class Settings:
     max_model_len: int = 64
     dtype: str = "auto"
+    quantization: str | None = None
     enforce_eager: bool | None = None
     gpu_memory_utilization: float = 0.2
     tensor_parallel_size: int = 1
@@ -152,7 +153,11 @@ def test_what_it_would_compute_wrongly_is_refused(
 
 @pytest.mark.parametrize(
     ("setting", "reason"),
-    [({"tensor_parallel_size": 2}, "BadConfiguration"), ({"engine_args": {"swap_space": 4}}, "BadEngineArguments")],
+    [
+        ({"tensor_parallel_size": 2}, "BadConfiguration"),
+        ({"engine_args": {"swap_space": 4}}, "BadEngineArguments"),
+        ({"quantization": "fp8"}, "BadConfiguration"),
+    ],
     ids=str,
 )
 def test_settings_that_would_have_no_effect_are_refused(

@@ -17,19 +17,22 @@ PROGRAM = Path(__file__).with_name("interpreted.py")
 
 
 @pytest.mark.parametrize(
-    ("shape", "keys_ready", "padding", "fused"),
+    ("shape", "keys_ready", "padding", "fused", "fp8"),
     [
-        ({"heads": 4, "kv_heads": 2, "head_dim": 32}, 0, 0, 0),
-        ({"heads": 4, "kv_heads": 2, "head_dim": 32}, 1, 5, 1),
-        ({"heads": 3, "kv_heads": 1, "head_dim": 32, "tied": False, "hidden_size": 40}, 0, 3, 0),
+        ({"heads": 4, "kv_heads": 2, "head_dim": 32}, 0, 0, 0, 0),
+        ({"heads": 4, "kv_heads": 2, "head_dim": 32}, 1, 5, 1, 0),
+        ({"heads": 3, "kv_heads": 1, "head_dim": 32, "tied": False, "hidden_size": 40}, 0, 3, 0, 0),
+        ({"heads": 4, "kv_heads": 2, "head_dim": 32}, 1, 0, 0, 1),
+        ({"heads": 6, "kv_heads": 2, "head_dim": 32, "num_hidden_layers": 3}, 1, 5, 1, 1),
     ],
     ids=str,
 )
-def test_interpreted_forward_equals_the_plain_path(
-    make_model: Callable[..., Model], shape: dict[str, int], keys_ready: int, padding: int, fused: int
+def test_interpreted_forward_equals_the_plain_path(  # noqa: PLR0917 - a row of the table above
+    make_model: Callable[..., Model], shape: dict[str, int], keys_ready: int, padding: int, fused: int, fp8: int
 ) -> None:
-    model = make_model(num_hidden_layers=2, **shape)
-    command = [sys.executable, PROGRAM, model.folder, "5", str(keys_ready), str(padding), str(fused)]
+    model = make_model(**({"num_hidden_layers": 2} | shape))
+    options = map(str, (5, keys_ready, padding, fused, fp8))
+    command = [sys.executable, PROGRAM, model.folder, *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stderr

@@ -34,13 +34,15 @@ class Choices:
     """Everything that is chosen for a device.
 
     keys_ready: norm and rotate keys in a kernel of their own. gate: None takes the library's product and a second
-    kernel. part_tokens: most tokens of one forward pass. graph_tokens: up to so many a captured graph is replayed.
+    kernel; gate_fp8 is the same in 8 bits. part_tokens: most tokens of one forward pass. graph_tokens: up to so many a
+    captured graph is replayed.
     """
 
     attention: AttentionChoice
     last_attention: AttentionChoice
     keys_ready: bool
     gate: ProductChoice | None
+    gate_fp8: ProductChoice | None
     part_tokens: int
     graph_tokens: int
 
@@ -55,16 +57,19 @@ def choose(capability: tuple[int, int], dtype: str, group: int) -> Choices:
     many, few = max(1, 64 // padded), max(1, 32 // padded)
     if dtype == "float32":
         small = AttentionChoice(tile=few, block=16, warps=4, stages=1)
-        return Choices(small, small, keys_ready=True, gate=None, part_tokens=8192, graph_tokens=0)
+        return Choices(small, small, keys_ready=True, gate=None, gate_fp8=None, part_tokens=8192, graph_tokens=0)
     if capability[0] == 9:
         return Choices(
             attention=AttentionChoice(tile=many, block=32, warps=4, stages=2),
             last_attention=AttentionChoice(tile=many, block=128, warps=4, stages=1),
             keys_ready=True,
             gate=ProductChoice(rows=128, columns=256, inner=64, band=16, warps=8, stages=4),
+            gate_fp8=ProductChoice(rows=128, columns=256, inner=128, band=16, warps=8, stages=4),
             part_tokens=32768,
             graph_tokens=32768,
         )
     # Turing keeps less in registers: with blocks of 32 its compiler spills.
     attention = AttentionChoice(tile=few, block=16 if capability < (8, 0) else 32, warps=4, stages=1)
-    return Choices(attention, attention, keys_ready=True, gate=None, part_tokens=16384, graph_tokens=4096)
+    return Choices(
+        attention, attention, keys_ready=True, gate=None, gate_fp8=None, part_tokens=16384, graph_tokens=4096
+    )

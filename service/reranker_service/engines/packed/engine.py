@@ -65,10 +65,14 @@ class PackedEngine:
             config = read_config(checkpoint.path)
             _check_length(self._settings.max_model_len, config)
             ids = checkpoint.tokenizer.yes_id, checkpoint.tokenizer.no_id
+            if self._settings.quantization is not None:
+                _check_quantization(self._settings, config)
             from reranker_service.engines.packed.loaders import load_on_cpu, load_on_gpu  # noqa: PLC0415
 
             load = load_on_gpu if torch.cuda.is_available() else load_on_cpu
             self._loaded = load(self._settings, checkpoint.path, config, ids, on_step)
+        except EngineLoadError:
+            raise
         except torch.cuda.OutOfMemoryError as error:
             raise EngineLoadError("OutOfMemory", f"not enough GPU memory for the model: {error}") from error
         except (UnsupportedModelError, OSError, KeyError) as error:
@@ -142,6 +146,33 @@ def _refuse_unused(settings: PackedSettings) -> None:
         raise EngineLoadError(
             "BadEngineArguments", f"engine_args ({names}) are vLLM's; qwen3_packed takes none, so leave them out"
         )
+
+
+def _check_quantization(settings: PackedSettings, config: ModelConfig) -> None:
+    """Whether this device computes in 8 bits, and the model's sizes and type allow it."""
+    import torch  # noqa: PLC0415 - see `load`
+
+    from reranker_service.engines.packed.fp8 import FIRST_CAPABILITY, check_shape  # noqa: PLC0415
+
+    capability = torch.cuda.get_device_capability() if torch.cuda.is_available() else None
+    if capability is None or capability < FIRST_CAPABILITY:
+        least = ".".join(map(str, FIRST_CAPABILITY))
+        here = (
+            "there is none"
+            if capability is None
+            else f"{torch.cuda.get_device_name()} has {'.'.join(map(str, capability))}"
+        )
+        raise EngineLoadError(
+            "BadConfiguration",
+            f"quantization fp8 needs an NVIDIA GPU of compute capability {least} or more, but {here}; "
+            "leave quantization out",
+        )
+    if settings.dtype not in {"auto", "bfloat16"}:
+        raise EngineLoadError(
+            "BadConfiguration",
+            f"dtype is {settings.dtype}, but quantization fp8 computes the rest in bfloat16; set dtype to auto",
+        )
+    check_shape(config)
 
 
 def _check_length(max_model_len: int, config: ModelConfig) -> None:

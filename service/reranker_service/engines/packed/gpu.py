@@ -1,12 +1,12 @@
 """The forward pass on an NVIDIA GPU: library products, our kernels between them, nothing allocated, one copy each way.
 
-Products take all tokens of a part at once and add the residual themselves. Parts are replayed from captured graphs:
-launching some 230 kernels one by one takes longer than running them for small parts, and in a server as long for large
-ones. Memory that the host shares with the device
-is taken once: taking it in the middle of a request waits for all that the device has been given.
+Products take all tokens of a part at once. Parts are replayed from captured graphs: launching some 230 kernels one by
+one takes longer than running them for small parts, and in a server as long for large ones. Memory that the host shares
+with the device is taken once: taking it in the middle of a request waits for all that the device has been given.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,11 @@ from torch import Tensor
 
 from reranker_service.engines.packed.choices import Choices
 from reranker_service.engines.packed.config import ModelConfig
-from reranker_service.engines.packed.kernels import GateProduct, Kernels
+from reranker_service.engines.packed.fp8 import Fp8Layer
+from reranker_service.engines.packed.fp8_products import Fp8Products
+from reranker_service.engines.packed.kernels import Kernels
 from reranker_service.engines.packed.plan import TILE_FIELDS, Part, last_tiles, token_tiles
+from reranker_service.engines.packed.products import PlainProducts, Products
 from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
 from reranker_service.scoring.prompt_arrays import Ints
 
@@ -93,14 +96,22 @@ class GpuModel:
 
     Args:
         config: the shape.
-        weights: on the device. Their `gate_up` is rearranged in place: rows of gate and up in turns.
+        weights: on the device; changed in place, see `products`.
         choices: see `choices`.
         max_tokens: most tokens of a part; buffers are made for so many.
         max_positions: longest prompt.
+        quantised: the layers before those of `weights`, in 8 bits.
     """
 
     def __init__(
-        self, config: ModelConfig, weights: ModelWeights, choices: Choices, *, max_tokens: int, max_positions: int
+        self,
+        config: ModelConfig,
+        weights: ModelWeights,
+        choices: Choices,
+        *,
+        max_tokens: int,
+        max_positions: int,
+        quantised: Sequence[Fp8Layer] = (),
     ) -> None:
         self._config = config
         self._weights = weights
@@ -110,15 +121,15 @@ class GpuModel:
             config, positions=max_positions, device=str(self._device), keys_ready=choices.keys_ready
         )
         self._head = weights.final_norm.float() * weights.direction
-        for layer in weights.layers:
-            layer.gate_up = layer.gate_up.unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 1).contiguous()
-        self._gate: GateProduct | None = None
-        self._described: list[Any] = []
-        if choices.gate is not None:
-            programs = _multiprocessors(self._device)
-            self._gate = GateProduct(choices.gate, programs)
-            self._described = [self._gate.describe_weights(layer.gate_up) for layer in weights.layers]
-        self._buffers = self._allocate(max_tokens)
+        unfused = choices.gate is None or (bool(quantised) and choices.gate_fp8 is None)
+        self._buffers = self._allocate(max_tokens, pairs=unfused)
+        # The last layer, whose rows are documents, is always in the plain format.
+        plain = PlainProducts(weights.layers, self._kernels, choices, self._buffers)
+        self._last: Products = plain
+        self._products: Products = plain
+        if quantised:
+            self._products = Fp8Products(config, quantised, self._kernels, choices, self._buffers)
+        self._layers: list[LayerWeights | Fp8Layer] = [*quantised, *weights.layers[:-1]]
         most = Shape(
             max_tokens,
             max_tokens,
@@ -134,10 +145,10 @@ class GpuModel:
         self._graphs: dict[int, _Graph] = {}
         self._pool: Any = None
 
-    def _allocate(self, tokens: int) -> dict[str, Tensor]:
+    def _allocate(self, tokens: int, *, pairs: bool) -> dict[str, Tensor]:
         kind = self._weights.embedding
         widths = _widths(self._config)
-        if self._gate is not None:
+        if not pairs:
             widths["pairs"] = 0
         return {
             name: torch.empty(tokens, width, dtype=kind.dtype, device=kind.device) for name, width in widths.items()
@@ -204,29 +215,34 @@ class GpuModel:
     def _forward(self, inputs: Inputs, scores: Tensor) -> None:
         tokens = inputs.ids.shape[0]
         config, kernels, weights = self._config, self._kernels, self._weights
-        states, normed, qkv, mixed = (self._buffers[name][:tokens] for name in ("states", "normed", "qkv", "mixed"))
+        states, normed, qkv = (self._buffers[name][:tokens] for name in ("states", "normed", "qkv"))
+        mixed = self._products.mixed[:tokens]
         torch.index_select(weights.embedding, 0, inputs.ids, out=states)
-        for index, layer in enumerate(weights.layers[:-1]):
-            kernels.norm(states, layer.input_norm, normed)
-            torch.mm(normed, layer.qkv.t(), out=qkv)
+        for index, layer in enumerate(self._layers):
+            self._products.project(index, states, qkv)
             self._attend(layer, inputs, qkv[:, : config.query_size], qkv[:, config.query_size :], mixed)
-            states.addmm_(mixed, layer.output.t())
-            self._feed_forward(index, layer, states)
-        layer = weights.layers[-1]
+            self._products.finish(index, states, mixed)
+        self._products.settle(states, weights.layers[-1].input_norm, normed)
+        last = weights.layers[-1]
         documents = inputs.last.shape[0]
-        kernels.norm(states, layer.input_norm, normed)
         pairs = qkv.view(-1)[: tokens * 2 * config.kv_size].view(tokens, 2 * config.kv_size)
-        torch.mm(normed, layer.qkv[config.query_size :].t(), out=pairs)
-        queries = normed.index_select(0, inputs.last) @ layer.qkv[: config.query_size].t()
+        torch.mm(normed, last.qkv[config.query_size :].t(), out=pairs)
+        queries = normed.index_select(0, inputs.last) @ last.qkv[: config.query_size].t()
         ends = states.index_select(0, inputs.last)
-        gathered = mixed[:documents]
-        self._attend(layer, inputs, queries, pairs, gathered, last=inputs.last)
-        ends.addmm_(gathered, layer.output.t())
-        self._feed_forward(len(weights.layers) - 1, layer, ends)
+        gathered = self._last.mixed[:documents]
+        self._attend(last, inputs, queries, pairs, gathered, last=inputs.last)
+        self._last.finish(-1, ends, gathered)
         kernels.score(ends, self._head, scores)
 
     def _attend(
-        self, layer: LayerWeights, inputs: Inputs, queries: Tensor, pairs: Tensor, output: Tensor, *, last: Any = None
+        self,
+        layer: LayerWeights | Fp8Layer,
+        inputs: Inputs,
+        queries: Tensor,
+        pairs: Tensor,
+        output: Tensor,
+        *,
+        last: Any = None,
     ) -> None:
         """Attention of `queries` (rows, query_size) to the keys and values side by side in `pairs`."""
         keys, values = pairs[:, : self._config.kv_size], pairs[:, self._config.kv_size :]
@@ -245,24 +261,6 @@ class GpuModel:
             last=last,
             choice=self._choices.attention if last is None else self._choices.last_attention,
         )
-
-    def _feed_forward(self, index: int, layer: LayerWeights, states: Tensor) -> None:
-        """Add the feed-forward part to `states` (rows, hidden) in place."""
-        rows = states.shape[0]
-        normed, inner = self._buffers["normed"][:rows], self._buffers["inner"][:rows]
-        self._kernels.norm(states, layer.post_norm, normed)
-        if self._gate is not None:
-            self._gate(normed, self._described[index], inner)
-        else:
-            pairs = self._buffers["pairs"][:rows]
-            torch.mm(normed, layer.gate_up.t(), out=pairs)
-            self._kernels.silu_mul(pairs, inner)
-        states.addmm_(inner, layer.down.t())
-
-
-def _multiprocessors(device: Any) -> int:
-    """How many programs run at once on `device`; 1 where kernels are interpreted on a CPU."""
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
 
 
 def token_bytes(config: ModelConfig, itemsize: int) -> int:

@@ -41,13 +41,22 @@ class Kernels:
         self._cos, self._sin = angles.cos().float(), angles.sin().float()
         self._scale = LOG2_E / math.sqrt(config.head_dim)
 
-    def norm(self, states: Tensor, weight: Tensor, output: Tensor) -> None:
-        """Root-mean-square norm of `states` (rows, hidden) into `output`."""
+    def norm(self, states: Tensor, weight: Tensor, output: Tensor, *, owed: Tensor | None = None) -> None:
+        """Root-mean-square norm of `states` (rows, hidden) into `output`, with `owed` added to the states before."""
         rows, width = states.shape
         padded = triton.next_power_of_2(width)
         several = max(1, NORM_ELEMENTS // padded)
         rms_norm_kernel[(triton.cdiv(rows, several),)](
-            states, weight, output, rows, self._config.norm_eps, WIDTH=width, PADDED=padded, ROWS=several, num_warps=4
+            states,
+            owed,
+            weight,
+            output,
+            rows,
+            self._config.norm_eps,
+            WIDTH=width,
+            PADDED=padded,
+            ROWS=several,
+            num_warps=4,
         )
 
     def silu_mul(self, pairs: Tensor, output: Tensor) -> None:
@@ -145,8 +154,11 @@ class GateProduct:
         """A descriptor of `weights` (2 * inner, hidden), gate and up in turns; worth keeping."""
         return self.describe(weights, self._choice.columns, self._choice.inner)
 
-    def __call__(self, states: Tensor, weights: Any, output: Tensor) -> None:
-        """silu(gate) * up of `states` (rows, hidden) into `output` (rows, inner)."""
+    def __call__(self, states: Tensor, weights: Any, output: Tensor, scales: Tensor | None = None) -> None:
+        """silu(gate) * up of `states` (rows, hidden) into `output` (rows, inner).
+
+        `scales` (2 * inner,) are those of the weights' rows, where they have any.
+        """
         choice = self._choice
         rows, hidden = states.shape
         width = 2 * output.shape[1]
@@ -155,6 +167,7 @@ class GateProduct:
             self.describe(states, choice.rows, choice.inner),
             weights,
             self.describe(output, choice.rows, choice.columns // 2),
+            scales,
             rows,
             width,
             hidden,

@@ -44,6 +44,10 @@ class PackedSettings(Protocol):
         """auto, float16, bfloat16 or float32."""
 
     @property
+    def quantization(self) -> str | None:
+        """None, or fp8: products in 8-bit floats."""
+
+    @property
     def enforce_eager(self) -> bool | None:
         """True: capture no graphs."""
 

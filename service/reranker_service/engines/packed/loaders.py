@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from reranker_service.engines.packed.config import ModelConfig
+from reranker_service.engines.packed.fp8 import quantise
 from reranker_service.engines.packed.loaded import (
     CPU_PART_TOKENS,
     DOCUMENTS,
@@ -76,11 +77,14 @@ def load_on_gpu(
     from reranker_service.engines.packed.compiling import start_compiling  # noqa: PLC0415
     from reranker_service.engines.packed.gpu import GpuModel, token_bytes  # noqa: PLC0415
 
-    name = _gpu_dtype(settings, config)
+    fp8 = settings.quantization is not None
+    name = "bfloat16" if fp8 else _gpu_dtype(settings, config)
     dtype = getattr(torch, name)
     choices = choose(torch.cuda.get_device_capability(), name, config.group)
-    compiled = start_compiling(config, choices, dtype)
+    compiled = start_compiling(config, choices, dtype, fp8=fp8)
     weights = load_weights(folder, config, yes_id=ids[0], no_id=ids[1], device="cuda", dtype=dtype)
+    quantised = quantise(config, weights) if fp8 else []
+    torch.cuda.empty_cache()
     on_step()
     compiled()
     on_step()
@@ -94,10 +98,18 @@ def load_on_gpu(
             f"gpu_memory_utilization {settings.gpu_memory_utilization} leaves room for {tokens} tokens beside the "
             f"weights, less than one prompt of max_model_len {settings.max_model_len}",
         )
-    model = GpuModel(config, weights, choices, max_tokens=tokens, max_positions=settings.max_model_len)
+    model = GpuModel(
+        config,
+        weights,
+        choices,
+        max_tokens=tokens,
+        max_positions=settings.max_model_len,
+        quantised=quantised,
+    )
     log.info(
-        "packed engine on %s in %s: %.2f GiB of weights, %.2f GiB for parts of up to %d tokens, of %.2f GiB allowed",
-        torch.cuda.get_device_name(), name, held / GIB, tokens * each / GIB, tokens, allowed / GIB,
+        "packed engine on %s in %s%s: %.2f GiB of weights, %.2f GiB for parts of up to %d tokens, of %.2f GiB allowed",
+        torch.cuda.get_device_name(), name, " and fp8" if fp8 else "", held / GIB, tokens * each / GIB, tokens,
+        allowed / GIB,
     )  # fmt: skip
     submit = _submitter(model, weights.embedding.shape[0], tokens)
     submit([Prompts.from_lists([[0, 1, 2]] * min(tokens // 3, DOCUMENTS))], on_step)()

@@ -13,13 +13,18 @@ import triton.language as tl
 
 
 @triton.jit(do_not_specialize=["rows"])
-def rms_norm_kernel(states, weight, output, rows, eps, WIDTH: tl.constexpr, PADDED: tl.constexpr, ROWS: tl.constexpr):
-    """Root-mean-square norm of ROWS rows of WIDTH, computed in float32."""
+def rms_norm_kernel(
+    states, owed, weight, output, rows, eps, WIDTH: tl.constexpr, PADDED: tl.constexpr, ROWS: tl.constexpr
+):
+    """Root-mean-square norm of ROWS rows of WIDTH, computed in float32. `owed`, if any, is added to the states."""
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     lane = tl.arange(0, PADDED)
     mask = (row < rows)[:, None] & (lane < WIDTH)[None, :]
     at = row.to(tl.int64)[:, None] * WIDTH + lane[None, :]
     x = tl.load(states + at, mask=mask, other=0.0).to(tl.float32)
+    if owed is not None:
+        x += tl.load(owed + at, mask=mask, other=0.0).to(tl.float32)
+        tl.store(states + at, x.to(states.dtype.element_ty), mask=mask)
     scale = tl.rsqrt(tl.sum(x * x, 1) / WIDTH + eps)
     w = tl.load(weight + lane, mask=lane < WIDTH, other=0.0).to(tl.float32)
     tl.store(output + at, (x * scale[:, None] * w[None, :]).to(output.dtype.element_ty), mask=mask)

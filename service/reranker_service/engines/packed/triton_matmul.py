@@ -17,6 +17,7 @@ def gate_up_kernel(
     states,
     weights,
     output,
+    scales,
     rows,
     width,
     inner,
@@ -28,8 +29,9 @@ def gate_up_kernel(
 ):
     """silu(gate) * up of all tiles this program takes; tensors come as descriptors for the bulk copy engine.
 
-    states (rows, inner), weights (width, inner) with gate and up in turns, output (rows, width / 2). BAND tiles of
-    rows are walked together, so that neighbours find their weights in the cache.
+    states (rows, inner), weights (width, inner) with gate and up in turns, output (rows, width / 2); `scales` (width,)
+    or None multiply what comes of the weights' rows. BAND tiles of rows are walked together, so that neighbours find
+    their weights in the cache.
     """
     down = tl.cdiv(rows, ROWS)
     across = tl.cdiv(width, COLUMNS)
@@ -43,6 +45,9 @@ def gate_up_kernel(
             a = states.load([at_row, step])
             b = weights.load([at_column, step])
             sums = tl.dot(a, b.T, sums)
+        if scales is not None:
+            column = at_column + tl.arange(0, COLUMNS)
+            sums *= tl.load(scales + column, mask=column < width, other=0.0)[None, :]
         gate, up = tl.split(tl.reshape(sums, (ROWS, COLUMNS // 2, 2)))
         product = gate * tl.sigmoid(gate) * up
         output.store([at_row, at_column // 2], product.to(output.dtype))
