@@ -6,10 +6,10 @@ text, and the template's own control tokens are looked up by name and placed by 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from reranker_service.scoring.encoders import Encoded, choose_encoder
 
 
 class TokenizerError(ValueError):
@@ -30,23 +30,22 @@ class PromptTokenizer:
             definition = json.loads(Path(tokenizer_json).read_text(encoding="utf-8"))
             added = definition.pop("added_tokens", None) or []
             self._special = {str(token["content"]): int(token["id"]) for token in added}
-            definition.update(added_tokens=[], truncation=None, padding=None, post_processor=None)
-            self._encoder = Tokenizer.from_str(json.dumps(definition))
+            self._encoder = choose_encoder(definition)
+            words: dict[str, int] = definition["model"]["vocab"]
         except OSError as error:
             raise TokenizerError(f"{tokenizer_json}: {error.strerror or error}") from error
         except Exception as error:  # the library raises bare Exception for a definition it can't read
             raise TokenizerError(f"{tokenizer_json}: not a usable tokenizer.json ({error})") from error
-        self.yes_id = self._word(tokenizer_json, "yes")
-        self.no_id = self._word(tokenizer_json, "no")
+        self.yes_id = _id_of(tokenizer_json, words, "yes")
+        self.no_id = _id_of(tokenizer_json, words, "no")
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; control tokens spelled out in it come back as ordinary text tokens."""
-        ids: list[int] = self._encoder.encode(text, add_special_tokens=False).ids
-        return ids
+        return self._encoder.encode(text)
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, in order, encoded in parallel outside the interpreter lock."""
-        return [encoding.ids for encoding in self._encoder.encode_batch_fast(list(texts), add_special_tokens=False)]
+    def encode_batch(self, texts: Sequence[str]) -> Encoded:
+        """Token ids of each text, in order, encoded outside the interpreter lock."""
+        return self._encoder.encode_batch(texts)
 
     def special(self, token: str) -> int:
         """The id of a control token such as `<|im_start|>`.
@@ -59,8 +58,8 @@ class PromptTokenizer:
         except KeyError:
             raise TokenizerError(f"the tokenizer has no control token {token}; is this a Qwen3 checkpoint?") from None
 
-    def _word(self, origin: str | Path, word: str) -> int:
-        token_id = self._encoder.token_to_id(word)
-        if token_id is None:
-            raise TokenizerError(f"{origin}: {word!r} is not a single token; this is no yes/no reranker tokenizer")
-        return int(token_id)
+
+def _id_of(origin: str | Path, words: Mapping[str, int], word: str) -> int:
+    if word not in words:
+        raise TokenizerError(f"{origin}: {word!r} is not a single token; this is no yes/no reranker tokenizer")
+    return int(words[word])

@@ -13,6 +13,7 @@ from tests.unit.service.scripted import PATIENCE_S, ScriptedEngine
 
 from reranker_service import service
 from reranker_service.engines.protocol import Collect, EngineError
+from reranker_service.scoring.encoders import Encoded
 from reranker_service.scoring.prompt_arrays import Prompts
 
 pytestmark = pytest.mark.anyio
@@ -230,16 +231,16 @@ async def test_a_request_goes_to_the_engine_before_all_of_it_is_tokenised(
         assert model is not None
         encode = model.prompts._tokenizer.encode_batch
 
-        def encode_batch(some: Sequence[str]) -> list[list[int]]:
-            if len(some) < service.FIRST_DOCUMENTS:  # these are the last: wait until the first have gone ahead
+        def encode_batch(some: Sequence[str]) -> Encoded:
+            if len(some) > service.FIRST_DOCUMENTS:  # these are the last: wait until the first have gone ahead
                 assert engine.begun.acquire(timeout=PATIENCE_S)
             return encode(some)
 
         monkeypatch.setattr(model.prompts._tokenizer, "encode_batch", encode_batch)
-        documents = texts(service.FIRST_DOCUMENTS + 10, "a")
+        documents = texts(2 * service.FIRST_DOCUMENTS + 10, "a")
         response = await app.rerank(documents, raw_scores=True)
         assert response.status_code == 200
-        assert engine.sizes == [service.FIRST_DOCUMENTS, 10]
+        assert engine.sizes == [service.FIRST_DOCUMENTS, service.FIRST_DOCUMENTS + 10]
         monkeypatch.undo()
         alone = await app.rerank(documents[-1:], raw_scores=True)
         scores = {result["index"]: result["relevance_score"] for result in response.json()["results"]}

@@ -76,7 +76,8 @@ def test_text_becomes_ids_of_text_only_and_nothing_is_lost(
     ids = tokenizer.encode(text)
     assert all(token < FIRST_CONTROL_ID for token in ids)
     assert official.decode(ids, skip_special_tokens=False) == unicodedata.normalize("NFC", text)
-    assert tokenizer.encode_batch([text, "x"]) == [ids, tokenizer.encode("x")]
+    both = tokenizer.encode_batch([text, "x"])
+    assert (both.ids.tolist(), both.lengths.tolist()) == (ids + tokenizer.encode("x"), [len(ids), 1])
 
 
 @SHARED
@@ -166,7 +167,7 @@ def test_pairs_in_any_order_and_any_portions_are_the_prompts_of_each_alone(
     build = builder(tokenizer, max_tokens=120)
     together: dict[int, list[int]] = {}
     for part in build.encode_pairs(pairs, at_once=at_once):
-        assert together or at_once is None or len(part.places) <= at_once  # only the first lots are so small
+        assert together or at_once is None or len(part.places) < 2 * at_once  # only the first lots are so small
         together.update(zip(part.places.tolist(), part.prompts.lists(), strict=True))
     alone = [build.build(query, [document])[0].token_ids for query, document in pairs]
     assert [together[place] for place in range(len(pairs))] == alone
