@@ -124,7 +124,7 @@ def differences(old: Results, new: Results) -> list[str]:
     ]
     if a.server.gpu is None and b.server.gpu is None:
         facts.append(("processor", a.client.cpu_model, b.client.cpu_model))
-    load = ("dialect", "concurrency", "rate", "warmup_requests", "query")
+    load = ("dialect", "concurrency", "rate", "arrivals", "warmup_requests", "warmup_documents", "query")
     facts += [(name, getattr(old.parameters, name), getattr(new.parameters, name)) for name in load]
     found = [f"{name} {_word(x)} against {_word(y)}" for name, x, y in facts if x != y and _both_known(name, x, y)]
     return found + [f"{side} run was interrupted" for side, run in (("old", old), ("new", new)) if run.interrupted]

@@ -10,6 +10,8 @@ from reranker_bench.comparing import CellChange, Comparison, Pair
 from reranker_bench.report import markdown_table
 from reranker_bench.results import Results
 
+CACHED_APART = 0.05
+"""From this difference on between the shares of the prefix cache a reader must know of it."""
 CELL_COLUMNS = ("backend", "instruction_format", "n", "old ms", "new ms", "ratio", "change", "interval", "verdict")
 
 
@@ -65,12 +67,26 @@ def interval(cell: CellChange) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """What a reader must know beside the figures."""
     lines = [f"NOT MEASURED ALIKE: {difference}" for difference in comparison.differences]
-    lines += list(comparison.unmatched)
+    lines += [*comparison.unmatched, *caches(comparison)]
     for pair in comparison.pairs:
         for side, run in (("old", pair.old), ("new", pair.new)):
             if run.lost:
                 lines.append(f"{pair.name}: the {side} run lost {run.lost} samples")
     return [*lines, "intervals by Welch's method on the logarithm of the means; `no difference`: none that is shown"]
+
+
+def caches(comparison: Comparison) -> list[str]:
+    """A line for each scenario of which one run got far more out of the server's prefix cache than the other."""
+    return [line for pair in comparison.pairs for line in _caches(pair)]
+
+
+def _caches(pair: Pair) -> list[str]:
+    old, new = pair.old.counters.cached_share, pair.new.counters.cached_share
+    alike = (pair.old.backend, pair.old.instruction_format) == (pair.new.backend, pair.new.instruction_format)
+    if old is None or new is None or not alike or abs(new - old) < CACHED_APART:
+        return []
+    told = f"{pair.name}: {old:.1%} of the old run's tokens came from the prefix cache, {new:.1%} of the new one's"
+    return [f"{told}: of two runs with one seed on one server the second measures the cache"]
 
 
 def _names(run: Results) -> tuple[str, str]:

@@ -36,6 +36,8 @@ class Found:
     """One line for each scenario that failed or without raw results."""
     table: list[str]
     """The status as a table in Markdown, one row a scenario: there also without raw results."""
+    whole: bool
+    """Whether there are raw results of every scenario that has figures."""
 
 
 def read_cluster(name: str, namespace: str | None, context: str | None = None) -> Found:
@@ -53,7 +55,7 @@ def read_cluster(name: str, namespace: str | None, context: str | None = None) -
         raise ClusterError(f"kubectl's answer about {name} can't be read: {error}") from error
     if not scenarios:
         raise ClusterError(f"the benchmark {name} has not begun: its status holds no scenario yet")
-    runs, notes = [], []
+    runs, notes, whole = [], [], True
     for scenario in scenarios:
         label = f"{scenario['backend']}, {scenario['instructionFormat']}"
         if scenario["phase"] != "Succeeded":
@@ -64,10 +66,11 @@ def read_cluster(name: str, namespace: str | None, context: str | None = None) -
             continue
         found = _run_of(_log(scope, scenario.get("job", "")))
         if found is None:
+            whole = False
             notes.append(f"{label}: no raw results in the Job's log; they lie in: {scenario.get('rawResults', '?')}")
         else:
             runs.append(found)
-    return Found(runs, notes, status_table(scenarios))
+    return Found(runs, notes, status_table(scenarios), whole)
 
 
 def status_table(scenarios: Sequence[dict[str, Any]]) -> list[str]:

@@ -85,6 +85,7 @@ def _comparison(comparison: Comparison) -> list[str]:
     header, rows = comparison_report.overview(comparison)
     parts = ["<h2>Compared with before</h2>"]
     parts += [f'<p class="warning">Not measured alike: {escape(text)}</p>' for text in comparison.differences]
+    parts += [f'<p class="warning">{escape(text)}</p>' for text in comparison_report.caches(comparison)]
     parts += [_table(header, rows), charts.svg(charts.changes(comparison), "changes", **change_size(comparison))]
     cells = [row for pair in comparison.pairs for row in comparison_report.cell_rows(pair)]
     return [*parts, _table(list(comparison_report.CELL_COLUMNS), cells)]

@@ -95,8 +95,10 @@ def run_matrix(
             if outcome.status == "interrupted":
                 break
     finally:
-        replace_text(host.config, before)
-        host.supervisor.stop()
+        try:
+            replace_text(host.config, before)
+        finally:
+            host.supervisor.stop()
     if host.restart_after:
         _restart_as_before(host, folder, say)
     return _write(outcomes, scenarios, folder), measured

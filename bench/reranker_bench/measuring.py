@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reranker_bench.arguments import headers_of
@@ -82,6 +82,8 @@ def measure(order: Order, health: dict[str, Any]) -> Results:
     started = now()
     with ConsoleProgress(plan.requests(), quiet=order.quiet) as progress:
         measured = send_all(plan, lambda: RerankClient(target), draws, progress, warmed=warmed)
+    # Whoever pressed Ctrl-C, perhaps since the server hangs, wants what there is now.
+    after = read_counters(target.url, headers, timeout_s=2.0 if measured.interrupted else 10.0)
     server = ServerInfo.of(health, gpu=order.gpu or gpu, driver=driver, image=order.image, model=target.model)
     return Results(
         tag=order.tag,
@@ -91,7 +93,7 @@ def measure(order: Order, health: dict[str, Any]) -> Results:
         parameters=_parameters(plan, target),
         titles=TitlesUsed(source=titles.source, count=len(titles.texts), sha256=titles.sha256, reused=draws.reused),
         environment=Environment(health=health, server=server, client=ClientInfo.here()),
-        counters=read_counters(target.url, headers).since(before),
+        counters=after.since(before),
         warmup=WarmUp(requests=len(measured.warmup), documents=plan.warmup_documents, lost=losses(measured.warmup)),
         cells=_cells(measured, open_loop=plan.pace.rate is not None),
     )
@@ -106,7 +108,7 @@ def with_model(target: Target) -> Target:
         name = json.loads(answer)["data"][0]["id"]
     except (OSError, ValueError, LookupError, TypeError):
         return target
-    return Target(target.url, target.timeout_s, target.dialect, str(name), target.headers)
+    return replace(target, model=str(name))
 
 
 def _titles(arguments: argparse.Namespace, plan: Plan) -> Titles:

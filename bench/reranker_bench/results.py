@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from reranker_bench import stats
 from reranker_bench.answers import LossReason
 from reranker_bench.environment import UNKNOWN, Environment
+from reranker_bench.files import replace_text
 from reranker_bench.load import Sample
 from reranker_bench.server_counters import Counters
 
@@ -174,9 +175,7 @@ class Results(_Model):
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all: a reader never sees half of one."""
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        replace_text(path, (self.model_dump_json(indent=2) + "\n").encode())
 
 
 def now() -> datetime:

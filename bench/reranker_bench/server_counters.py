@@ -27,23 +27,30 @@ class Counters(BaseModel):
     """Documents that the service scored once for several."""
 
     def since(self, before: Counters) -> Counters:
-        """What was added since `before`."""
-        return Counters(
-            **{
-                name: None if now is None or (then := getattr(before, name)) is None else now - then
-                for name, now in self.model_dump().items()
-            }
-        )
+        """What was added since `before`; None for one that went back: the server was another one, or began anew."""
+        grown = {name: _grown(getattr(before, name), now) for name, now in self.model_dump().items()}
+        return Counters(**grown)
+
+    @property
+    def cached_share(self) -> float | None:
+        """Which part of the tokens came from the prefix cache, from 0 to 1."""
+        if not self.prefix_cache_queries or self.prefix_cache_hits is None:
+            return None
+        return self.prefix_cache_hits / self.prefix_cache_queries
 
     def describe(self) -> str | None:
         """In words, or None where the server has none of them."""
         parts = []
         if self.prefix_cache_queries is not None and self.prefix_cache_hits is not None:
-            share = f" ({self.prefix_cache_hits / self.prefix_cache_queries:.1%})" if self.prefix_cache_queries else ""
+            share = "" if self.cached_share is None else f" ({self.cached_share:.1%})"
             parts.append(f"{self.prefix_cache_hits} of {self.prefix_cache_queries} tokens from the prefix cache{share}")
         if self.deduplicated_documents is not None:
             parts.append(f"{self.deduplicated_documents} documents deduplicated")
         return "server's caches: " + ", ".join(parts) if parts else None
+
+
+def _grown(before: int | None, now: int | None) -> int | None:
+    return None if before is None or now is None or now < before else now - before
 
 
 _NAMES = {
@@ -53,10 +60,10 @@ _NAMES = {
 }
 
 
-def read_counters(url: str, headers: dict[str, str]) -> Counters:
+def read_counters(url: str, headers: dict[str, str], timeout_s: float = 10.0) -> Counters:
     """Ask `/metrics`; a server that has none, or won't tell, has no counters: that is not an error."""
     try:
-        status, body = get(url, "/metrics", headers)
+        status, body = get(url, "/metrics", headers, timeout_s=timeout_s)
     except OSError:
         return Counters()
     return parse_counters(body.decode("utf-8", "replace")) if status == 200 else Counters()

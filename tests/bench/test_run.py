@@ -229,6 +229,15 @@ def test_a_terminal_gets_a_progress_bar_and_a_drawn_table(serve: Any, script: An
     assert "│ qwen3_vllm" in text
 
 
+@pytest.mark.parametrize("option", ["--json-summary-out", "--termination-log"])
+def test_full_disk_costs_no_figures(serve: Any, bench: Any, script: Any, option: str) -> None:
+    ran = bench("5", "--quiet-runs", "--url", serve(script()).url, option, "/dev/full")
+    assert ran.status == 2
+    assert "can't write /dev/full: No space left on device" in ran.stderr
+    assert "| qwen3_vllm | compact            |" in ran.stdout
+    assert Path("/dev/full").is_char_device()
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

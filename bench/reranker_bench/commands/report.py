@@ -84,11 +84,13 @@ def _found(arguments: argparse.Namespace) -> Found | None:
 
 
 def _text(found: Found | None, runs: list[Results]) -> str:
-    """The report in Markdown; of a benchmark without raw results what its status says."""
+    """The report in Markdown; of a benchmark, scenarios without raw results have their status's figures at least."""
     if found is None:
         return report.markdown(runs)
-    text = report.markdown(runs) if runs else "\n".join(["Mean latency (ms)", "", *found.table]) + "\n"
-    return text + "".join(f"\n* {note}" for note in found.notes) + ("\n" if found.notes else "")
+    parts = [] if found.whole and runs else ["\n".join(["Mean latency (ms), by its status", "", *found.table]) + "\n"]
+    parts += [report.markdown(runs)] if runs else []
+    parts += ["".join(f"* {note}\n" for note in found.notes)] if found.notes else []
+    return "\n".join(parts)
 
 
 def _picture(runs: list[Results], comparison: Comparison | None, path: Path) -> None:

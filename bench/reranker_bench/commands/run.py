@@ -69,8 +69,9 @@ def execute(arguments: argparse.Namespace) -> int:
     except NotReadyError as error:
         return _fail(arguments, NOT_READY, str(error))
     results = measure(order, health)
-    _publish(results, arguments)
-    return status_of(results, allow_errors=arguments.allow_errors)
+    written = _publish(results, arguments)
+    status = status_of(results, allow_errors=arguments.allow_errors)
+    return status if written or status != OK else USAGE
 
 
 def status_of(results: Results, *, allow_errors: bool) -> int:
@@ -112,12 +113,14 @@ def say_once() -> Callable[[str], None]:
     return on_poll
 
 
-def _publish(results: Results, arguments: argparse.Namespace) -> None:
-    """Files first: a closed terminal must not cost the figures."""
-    if arguments.json_summary_out is not None and not _to_stdout(arguments):
-        results.write(arguments.json_summary_out)
+def _publish(results: Results, arguments: argparse.Namespace) -> bool:
+    """Files first: a closed terminal must not cost the figures, nor must a full disk; whether all could be written."""
+    written = True
     if arguments.termination_log is not None:
-        arguments.termination_log.write_text(termination_summary(results), encoding="utf-8")
+        summary = termination_summary(results).encode()
+        written &= _try_to(arguments.termination_log, lambda path: path.write_bytes(summary))
+    if arguments.json_summary_out is not None and not _to_stdout(arguments):
+        written &= _try_to(arguments.json_summary_out, results.write)
     if sys.stdout.isatty():
         Console().print(report.terminal([results]))
     else:
@@ -125,6 +128,17 @@ def _publish(results: Results, arguments: argparse.Namespace) -> None:
     if _to_stdout(arguments):
         sys.stdout.write(results.model_dump_json() + "\n")
     sys.stdout.flush()
+    return written
+
+
+def _try_to(path: Path, write: Callable[[Path], object]) -> bool:
+    """Write; whether that could be done, and a word on stderr where it could not."""
+    try:
+        write(path)
+    except OSError as error:
+        say(f"reranker-bench: can't write {path}: {error.strerror or error}")
+        return False
+    return True
 
 
 def _to_stdout(arguments: argparse.Namespace) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from reranker_bench import comparison_report, stats
+from reranker_bench import comparison_report, html_report, stats
 from reranker_bench.cli import main
 from reranker_bench.comparing import CompareError, Verdict, compare
+from reranker_bench.server_counters import Counters
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,8 @@ HEALTH = {"backend": "qwen3_vllm", "instruction_format": "compact", "model": "ti
         ({"health": HEALTH | {"max_model_len": 320}}, "max_model_len 160 against 320"),
         ({"parameters": {"concurrency": 8}}, "concurrency 1 against 8"),
         ({"parameters": {"dialect": "tei"}}, "dialect 'rerank' against 'tei'"),
+        ({"parameters": {"arrivals": "even"}}, "arrivals unknown against 'even'"),
+        ({"parameters": {"warmup_documents": 100}}, "warmup_documents 400 against 100"),
         ({"interrupted": True}, "new run was interrupted"),
     ],
 )
@@ -136,6 +139,16 @@ def test_the_tables_show_old_new_and_change(make_run: Any) -> None:
         "| | | change | -25.4 % | -26.8 % |",
     ]
     assert "| -25.4 % | 0.746 to 0.746 | faster" in re.sub(r" +", " ", second)
+
+
+def test_run_whose_requests_the_server_had_in_its_cache_is_told(make_run: Any) -> None:
+    cold = make_run({100: [400, 401]}, counters=Counters(prefix_cache_queries=1000, prefix_cache_hits=400))
+    warm = make_run({100: [140, 141]}, counters=Counters(prefix_cache_queries=1000, prefix_cache_hits=807))
+    comparison = compare([cold], [warm])
+    told = "40.0% of the old run's tokens came from the prefix cache, 80.7% of the new one's"
+    assert f"* qwen3_vllm, compact: {told}" in comparison_report.markdown(comparison)
+    assert told in html_report.page([warm], comparison).replace("&#x27;", "'")
+    assert not comparison_report.caches(compare([cold], [cold]))
 
 
 @pytest.fixture

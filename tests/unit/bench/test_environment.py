@@ -75,6 +75,11 @@ def test_only_what_both_readings_have_is_a_difference() -> None:
     assert after.since(before) == Counters(prefix_cache_hits=3)
 
 
+def test_counter_that_went_back_tells_nothing() -> None:
+    before, after = Counters(prefix_cache_queries=900, prefix_cache_hits=5), Counters(prefix_cache_queries=7)
+    assert after.since(before) == Counters()
+
+
 def test_caches_are_described_only_where_there_are_any(make_run: Any) -> None:
     assert Counters().describe() is None
     full = Counters(prefix_cache_queries=200, prefix_cache_hits=50, deduplicated_documents=2)

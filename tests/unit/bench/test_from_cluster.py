@@ -90,6 +90,17 @@ def test_without_logs_the_status_gives_the_table(cluster: Cluster, capsys: pytes
     assert "no raw results in the Job's log; they lie in: kubectl logs job/matrix-s1" in printed
 
 
+def test_scenario_whose_log_is_gone_is_in_the_table_all_the_same(
+    cluster: Cluster, make_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.holds(scenario(1, "compact"), scenario(2, "standard"))
+    cluster.logs("matrix-s1", log_of(make_run({10: [11.0, 12.0]})))
+    assert main(["report", "--from-cluster", "matrix"]) == 0
+    printed = capsys.readouterr().out
+    assert "| qwen3_vllm | standard           | 25.0 |    0 | Succeeded |" in printed
+    assert "| qwen3_vllm | compact            | 11.5 |" in printed
+
+
 def test_log_that_was_cut_is_not_taken_for_results(cluster: Cluster, make_run: Any) -> None:
     cluster.holds(scenario(1, "compact"))
     cluster.logs("matrix-s1", log_of(make_run({10: [11.0]}))[:-40])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reranker_bench.patching import PatchError, parse_assignment, patch, write_scalar
@@ -130,6 +130,7 @@ def test_what_is_no_assignment_is_refused(assignment: str) -> None:
         parse_assignment(assignment)
 
 
+@settings(deadline=None)
 @given(st.text() | st.integers() | st.booleans() | st.none(), st.sampled_from([None, "'", '"']))
 def test_every_value_is_written_so_that_it_is_read_again(value: Any, style: str | None) -> None:
     written = write_scalar(value, style)
@@ -151,6 +152,7 @@ TREES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(KEYS, TREES, min_size=1),
     st.lists(KEYS, min_size=1, max_size=4),
