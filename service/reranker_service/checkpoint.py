@@ -4,17 +4,12 @@ The service resolves the model once, before any engine is asked, so that all of 
 model is told from a broken one.
 """
 
-import logging
 from pathlib import Path
 
 from reranker_service.checkpoint_files import fault_of
 from reranker_service.engines.protocol import Checkpoint, EngineLoadError
+from reranker_service.hub import OnTransfer, fetch, is_commit
 from reranker_service.scoring.tokenizer import PromptTokenizer, TokenizerError
-
-log = logging.getLogger(__name__)
-
-WANTED = ("*.json", "*.safetensors", "*.txt")
-COMMIT_LENGTH = 40
 
 
 def is_local(model_name: str) -> bool:
@@ -22,13 +17,13 @@ def is_local(model_name: str) -> bool:
     return model_name.startswith(("/", "./", "../"))
 
 
-def resolve(model_name: str, revision: str | None) -> Checkpoint:
-    """The model's files, downloaded if they are neither local nor cached.
+def resolve(model_name: str, revision: str | None, on_transfer: OnTransfer = lambda _: None) -> Checkpoint:
+    """The model's files, downloaded if they are neither local nor cached; `on_transfer` is told how far that is.
 
     Raises:
-        EngineLoadError: ModelNotFound, or ModelInvalid when files are missing or unusable.
+        EngineLoadError: ModelNotFound or DownloadFailed, or ModelInvalid when files are missing or unusable.
     """
-    path = Path(model_name) if is_local(model_name) else _download(model_name, revision)
+    path = Path(model_name) if is_local(model_name) else fetch(model_name, revision, on_transfer)
     if not path.is_dir():
         raise EngineLoadError("ModelNotFound", f"model_name: {path} is not a directory")
     fault = fault_of(path)
@@ -41,23 +36,6 @@ def resolve(model_name: str, revision: str | None) -> Checkpoint:
     return Checkpoint(name=model_name, revision=_commit(path) or revision, path=path, tokenizer=tokenizer)
 
 
-def _download(model_name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - reads its environment when it is imported
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
-
-    log.info("looking for %s (revision %s) in the cache and on the hub", model_name, revision or "main")
-    try:
-        return Path(snapshot_download(model_name, revision=revision, allow_patterns=list(WANTED)))
-    except HFValidationError as error:
-        raise EngineLoadError("ModelNotFound", f"model_name: {error}") from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        detail = " ".join(str(error).split())
-        raise EngineLoadError(
-            "ModelNotFound", f"model_name: {model_name} (revision {revision or 'main'}) could not be fetched: {detail}"
-        ) from error
-
-
 def _commit(path: Path) -> str | None:
     """The commit a snapshot folder of the hub's cache is named by."""
-    is_commit = len(path.name) == COMMIT_LENGTH and all(c in "0123456789abcdef" for c in path.name)
-    return path.name if is_commit else None
+    return path.name if is_commit(path.name) else None

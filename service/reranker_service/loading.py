@@ -4,10 +4,13 @@ import logging
 import random
 import time
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 from reranker_service.checkpoint import resolve
 from reranker_service.checkpoint_files import longest_prompt
 from reranker_service.engines.protocol import Capacity, Checkpoint, Engine, EngineError, EngineLoadError
+from reranker_service.hub import Transfer
 from reranker_service.progress import Progress
 from reranker_service.score_check.check import ScoreCheck
 from reranker_service.scoring.ordering import InvalidScore, require_finite
@@ -21,6 +24,36 @@ log = logging.getLogger(__name__)
 WARMUP_TOKENS = 16384
 WARMUP_QUERY = "running shoes for men 男士跑步鞋"
 WARMUP_SEED = 99
+
+
+class Stage(StrEnum):
+    """The words that `/health` shows while a model is loaded."""
+
+    FINDING = "finding"
+    DOWNLOADING = "downloading"
+    LOADING = "loading"
+    WARMING_UP = "warming_up"
+    CHECKING = "checking_scores"
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How far a start is; the transfer where the model is downloaded."""
+
+    stage: Stage = Stage.FINDING
+    transfer: Transfer | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object in the body of `/health`."""
+        if self.transfer is None:
+            return {"stage": self.stage, "message": None, "downloaded_bytes": None, "total_bytes": None}
+        done, total = self.transfer.done, self.transfer.total
+        return {
+            "stage": self.stage,
+            "message": str(self.transfer),
+            "downloaded_bytes": done,
+            "total_bytes": total,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +80,7 @@ class Loader:
         self._last_step = 0.0
         self._longest_step = 0.0
         self.score_check = ScoreCheck(settings)
+        self.state = Loading()
         self.model: LoadedModel | None = None
 
     def load(self) -> None:
@@ -57,7 +91,8 @@ class Loader:
         """
         started = time.monotonic()
         settings = self._settings
-        checkpoint = resolve(settings.model_name, settings.revision)
+        checkpoint = resolve(settings.model_name, settings.revision, self._on_transfer)
+        self.state = Loading(Stage.LOADING)
         longest = longest_prompt(checkpoint.path)
         if longest is not None and settings.max_model_len > longest:
             raise EngineLoadError(
@@ -79,10 +114,16 @@ class Loader:
         self._engine.load(checkpoint, self._on_step)
         loaded = time.monotonic()
         log.info("%s loaded in %.1f s with %s; warming up", checkpoint.name, loaded - started, self._engine.version)
+        self.state = Loading(Stage.WARMING_UP)
         self._warm_up(prompts)
         log.info("warmed up in %.1f s", time.monotonic() - loaded)
+        self.state = Loading(Stage.CHECKING)
         self.score_check.run(checkpoint, prompts, self._score)
         self.model = LoadedModel(checkpoint, prompts)
+
+    def _on_transfer(self, transfer: Transfer) -> None:
+        if self.state.stage in (Stage.FINDING, Stage.DOWNLOADING):
+            self.state = Loading(Stage.DOWNLOADING, transfer)
 
     def _warm_up(self, prompts: PromptBuilder) -> None:
         """Score what real requests look like: one document, a batch of titles, a batch of the greatest length."""

@@ -14,7 +14,7 @@ from reranker_service.dispatcher import Dispatcher
 from reranker_service.engines.protocol import Engine
 from reranker_service.errors import DeadlineExceeded, DocumentTooLong, InvalidRequest, NotServing
 from reranker_service.lifecycle import Lifecycle, Phase
-from reranker_service.loading import LoadedModel, Loader
+from reranker_service.loading import LoadedModel, Loader, Loading
 from reranker_service.metrics import Metrics
 from reranker_service.progress import Progress
 from reranker_service.score_check.check import Report
@@ -93,6 +93,11 @@ class RerankService:
     def model(self) -> LoadedModel | None:
         """None until the model is loaded and warm."""
         return self._loader.model
+
+    @property
+    def loading(self) -> Loading | None:
+        """How far the start is; None once it is over."""
+        return self._loader.state if self.lifecycle.phase is Phase.LOADING else None
 
     @property
     def score_check(self) -> Report:

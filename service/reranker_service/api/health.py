@@ -43,11 +43,12 @@ def create_router(service: RerankService) -> APIRouter:
 
 def describe(service: RerankService) -> dict[str, Any]:
     """The body of `/health`."""
-    settings, model = service.settings, service.model
+    settings, model, loading = service.settings, service.model, service.loading
     server = settings.server
     return {
         "status": _status(service),
         "reason": service.trouble(),
+        "loading": None if loading is None else loading.as_json(),
         "backend": settings.backend,
         "instruction_format": settings.instruction_format,
         "instruction": settings.instruction,
