@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,8 @@ def chosen(dtype: str, group: int = 2) -> Choices:
     choices = choose(torch.cuda.get_device_capability(), dtype, group)
     if group != 2 or dtype == "float32" or "PACKED_TUNED" not in os.environ or not TUNED.exists():
         return choices
-    kinds = {"attention": AttentionChoice, "last_attention": AttentionChoice, "gate": ProductChoice}
+    kinds: dict[str, type[Any]] = {"attention": AttentionChoice, "last_attention": AttentionChoice}
+    kinds |= {"gate": ProductChoice, "gate_fp8": ProductChoice}
     found = {
         name: kinds[name](**value) if name in kinds and value is not None else value
         for name, value in json.loads(TUNED.read_text()).items()

@@ -30,7 +30,7 @@ class Fp8Reference(ReferenceModel):
 
     def _project(self, layer: Any, states: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         sizes = (self._config.query_size, self._config.kv_size, self._config.kv_size)
-        fused = _product(self._normed(states), layer.qkv).to(states.dtype)
+        fused = self._product(self._normed(states), layer.qkv).to(states.dtype)
         queries, keys, values = fused.split(sizes, dim=-1)
         return (
             self._heads(queries, layer.query_norm, rotation),
@@ -41,17 +41,16 @@ class Fp8Reference(ReferenceModel):
     def _finish(self, layer: Any, states: Tensor, mixed: Tensor) -> Tensor:
         if not isinstance(layer, Fp8Layer):
             return super()._finish(layer, states, mixed)
-        states = states + _product(mixed, layer.output).to(states.dtype)
-        gate, up = _product(self._normed(states), layer.gate_up).chunk(2, dim=-1)
-        return states + _product(functional.silu(gate) * up, layer.down).to(states.dtype)
+        states = states + self._product(mixed, layer.output).to(states.dtype)
+        gate, up = self._product(self._normed(states), layer.gate_up).chunk(2, dim=-1)
+        return states + self._product(functional.silu(gate) * up, layer.down).to(states.dtype)
 
     def _normed(self, states: Tensor) -> Tensor:
         """Normed states scaled to the range of 8 bits, in float32."""
         width = (states.shape[-1],)
         return functional.rms_norm(states.float(), width, None, self._config.norm_eps) * state_scale(self._config)
 
-
-def _product(inputs: Tensor, matrix: Matrix) -> Tensor:
-    """`inputs` (rows, inputs) rounded as the matrix has been, times its transpose, in float32."""
-    rounded = inputs.to(matrix.values.dtype).float()
-    return functional.linear(rounded, matrix.values.float()) * matrix.scale
+    def _product(self, inputs: Tensor, matrix: Matrix) -> Tensor:
+        """`inputs` (rows, inputs) rounded as the matrix has been, times its transpose, in float32."""
+        rounded = inputs.to(matrix.values.dtype).float()
+        return functional.linear(rounded, matrix.values.float()) * matrix.scale
