@@ -59,9 +59,7 @@ class AttentionCase:
         self.qkv = torch.randn(tokens, 4096, generator=generator, device="cuda").bfloat16()
         self.query_norm = (0.5 + torch.rand(128, generator=generator, device="cuda")).bfloat16()
         self.key_norm = (0.5 + torch.rand(128, generator=generator, device="cuda")).bfloat16()
-        self.positions, self.own, self.last = (
-            torch.from_numpy(each).cuda() for each in (self.part.positions, self.part.own, self.part.last)
-        )
+        self.positions, self.last = (torch.from_numpy(each).cuda() for each in (self.part.positions, self.part.last))
         self.output = torch.empty(tokens, 2048, dtype=torch.bfloat16, device="cuda")
 
     def run(self, choice: AttentionChoice, ready: bool, kernels: Kernels, tiles: torch.Tensor, last: bool) -> None:
@@ -72,7 +70,8 @@ class AttentionCase:
         rows = len(self.part.last) if last else len(self.part.ids)
         kernels.attend(
             self.qkv[:rows, :2048], keys, values, self.output[:rows], query_norm=self.query_norm,
-            key_norm=self.key_norm, positions=self.positions, own=self.own, tiles=tiles,
+            key_norm=self.key_norm, positions=self.positions, tiles=tiles,
+            count=torch.tensor([len(tiles)], dtype=torch.int32, device="cuda"), programs=len(tiles),
             last=self.last if last else None, choice=choice,
         )  # fmt: skip
 
@@ -93,7 +92,7 @@ class AttentionCase:
 
 
 def tiles_of(part: Part, choice: AttentionChoice, last: bool) -> torch.Tensor:
-    return torch.from_numpy((last_tiles if last else token_tiles)(part, choice.tile)).cuda()
+    return torch.from_numpy(last_tiles(part) if last else token_tiles(part, choice.tile)).cuda()
 
 
 def compile_attention(item: tuple[AttentionChoice, bool, bool]) -> str | None:

@@ -17,7 +17,7 @@ import torch
 import triton.language as tl
 from triton.runtime import interpreter
 
-from reranker_service.engines.packed import gpu
+from reranker_service.engines.packed import gpu, upload
 from reranker_service.engines.packed.choices import ProductChoice, choose
 from reranker_service.engines.packed.config import read_config
 from reranker_service.engines.packed.fp8 import quantise
@@ -62,15 +62,16 @@ def largest_error(
     model = gpu.GpuModel(config, given, choices, max_tokens=2000, max_positions=200, quantised=quantised)
     worst = 0.0
     for part in plan(batch, 120):
-        tiles, ends = token_tiles(part, choices.attention.tile), last_tiles(part, choices.last_attention.tile)
-        shape = gpu.Shape(len(part.ids) + padding, len(part.last) + padding, len(tiles) + padding, len(ends) + padding)
+        tiles, ends = token_tiles(part, choices.attention.tile), last_tiles(part)
+        sizes = (len(part.ids), len(part.last), len(tiles), len(ends))
+        shape = upload.Shape(*(size + padding for size in sizes))
         for buffer in model._buffers.values():
             buffer.fill_(float("nan"))
         buffer = torch.full((shape.total,), -7, dtype=torch.int32)
-        gpu.fill(buffer.numpy(), shape, part, tiles, ends)
+        upload.fill(buffer.numpy(), shape, part, tiles, ends)
         scores = torch.full((shape.documents,), float("nan"))
         with torch.inference_mode():
-            model._forward(gpu.views(buffer, shape), scores)
+            model._forward(upload.views(buffer, shape), scores)
         error = (scores[: len(part.last)] - exact.forward(part)).abs().max()
         worst = max(worst, float(error) if torch.isfinite(error) else float("inf"))
     return worst

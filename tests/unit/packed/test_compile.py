@@ -13,7 +13,7 @@ from reranker_service.engines.packed.triton_attention import attention_kernel
 
 # Most bytes of shared memory that one block may have, by compute capability.
 SHARED = {75: 64 * 1024, 80: 163 * 1024, 90: 227 * 1024}
-TABLES = {"cos": "*fp32", "sin": "*fp32", "positions": "*i32", "own": "*i32", "last": "*i32", "tiles": "*i32"}
+TABLES = {"cos": "*fp32", "sin": "*fp32", "positions": "*i32", "last": "*i32", "tiles": "*i32", "count": "*i32"}
 NUMBERS = {"query_stride": "i32", "key_stride": "i32", "output_stride": "i32", "eps": "fp32", "scale": "fp32"}
 
 
@@ -21,11 +21,12 @@ NUMBERS = {"query_stride": "i32", "key_stride": "i32", "output_stride": "i32", "
     ("capability", "dtype", "short"),
     [(75, "float16", "fp16"), (80, "bfloat16", "bf16"), (90, "bfloat16", "bf16")],
 )
-def test_attention_compiles_and_fits(capability: int, dtype: str, short: str) -> None:
+@pytest.mark.parametrize("last", [False, True])
+def test_attention_compiles_and_fits(capability: int, dtype: str, short: str, last: bool) -> None:
     choices = choose(divmod(capability, 10), dtype, group=2)
-    choice = choices.attention
+    choice = choices.last_attention if last else choices.attention
     constants = {
-        "LAST": False,
+        "LAST": last,
         "KEYS_READY": choices.keys_ready,
         "GROUP": 2,
         "GROUP_PADDED": 2,
@@ -53,6 +54,6 @@ def test_attention_compiles_and_fits(capability: int, dtype: str, short: str) ->
 def test_tiles_are_what_the_matrix_units_take(capability: tuple[int, int], dtype: str, group: int) -> None:
     choices = choose(capability, dtype, group)
     padded = triton.next_power_of_2(group)
-    for choice in (choices.attention, choices.last_attention):
-        assert choice.tile * padded in (32, 64)
-        assert choice.block >= 16
+    assert choices.attention.tile * padded in (32, 64)
+    assert choices.last_attention.tile * padded == 16
+    assert min(choices.attention.block, choices.last_attention.block) >= 16

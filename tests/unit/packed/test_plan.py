@@ -78,10 +78,11 @@ def test_tiles_show_each_token_its_prefix_and_its_own_text(seed: int, block: int
             assert 1 <= rows <= block
             visible[row : row + rows, prefix_start : prefix_start + prefix] = True
             for token in range(row, row + rows):
-                assert key <= part.own[token]
-                assert token < key_end
+                assert key == part.own[token]
+                assert token < key_end <= row + rows
                 assert not visible[token, part.own[token] : token + 1].any()
                 visible[token, part.own[token] : token + 1] = True
+            assert (row - key) % block == 0
         assert np.array_equal(visible, expected(part))
 
 
@@ -89,15 +90,12 @@ def test_tiles_show_each_token_its_prefix_and_its_own_text(seed: int, block: int
 def test_last_tiles_cover_each_document_once(seed: int) -> None:
     for part in plan(draw(seed), 500):
         rows = []
-        for row, count, prefix_start, prefix, key, key_end in last_tiles(part, 16).tolist():
-            assert 1 <= count <= 16
-            for document in range(row, row + count):
-                last = int(part.last[document])
-                segment = next(s for s in part.segments if s.documents <= last < s.end)
-                assert (prefix_start, prefix) == (segment.start, segment.documents - segment.start)
-                assert key <= part.own[last]
-                assert last < key_end
-                rows.append(document)
+        for row, count, prefix_start, prefix, key, key_end in last_tiles(part).tolist():
+            last = int(part.last[row])
+            segment = next(s for s in part.segments if s.documents <= last < s.end)
+            assert (prefix_start, prefix) == (segment.start, segment.documents - segment.start)
+            assert (count, key, key_end) == (1, part.own[last], last + 1)
+            rows.append(row)
         assert rows == list(range(len(part.last)))
 
 

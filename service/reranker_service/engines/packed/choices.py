@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AttentionChoice:
-    """A tile of `tile` tokens (documents in the last layer) goes through keys by `block`."""
+    """A tile of up to `tile` tokens goes through keys by `block`. In the last layer it has a single token."""
 
     tile: int
     block: int
@@ -55,13 +55,16 @@ def choose(capability: tuple[int, int], dtype: str, group: int) -> Choices:
     """
     padded = 1 << (group - 1).bit_length()
     many, few = max(1, 64 // padded), max(1, 32 // padded)
+    # Tensor cores multiply sixteen rows at least.
+    least = max(1, 16 // padded)
     if dtype == "float32":
         small = AttentionChoice(tile=few, block=16, warps=4, stages=1)
-        return Choices(small, small, keys_ready=True, gate=None, gate_fp8=None, part_tokens=8192, graph_tokens=0)
+        last = AttentionChoice(tile=least, block=16, warps=4, stages=1)
+        return Choices(small, last, keys_ready=True, gate=None, gate_fp8=None, part_tokens=8192, graph_tokens=0)
     if capability[0] == 9:
         return Choices(
             attention=AttentionChoice(tile=many, block=32, warps=4, stages=2),
-            last_attention=AttentionChoice(tile=many, block=128, warps=4, stages=1),
+            last_attention=AttentionChoice(tile=least, block=64, warps=4, stages=1),
             keys_ready=True,
             gate=ProductChoice(rows=128, columns=256, inner=64, band=16, warps=8, stages=4),
             gate_fp8=ProductChoice(rows=128, columns=256, inner=128, band=16, warps=8, stages=4),
@@ -69,7 +72,7 @@ def choose(capability: tuple[int, int], dtype: str, group: int) -> Choices:
             graph_tokens=32768,
         )
     # Turing keeps less in registers: with blocks of 32 its compiler spills.
-    attention = AttentionChoice(tile=few, block=16 if capability < (8, 0) else 32, warps=4, stages=1)
-    return Choices(
-        attention, attention, keys_ready=True, gate=None, gate_fp8=None, part_tokens=16384, graph_tokens=4096
-    )
+    block = 16 if capability < (8, 0) else 32
+    attention = AttentionChoice(tile=few, block=block, warps=4, stages=1)
+    last = AttentionChoice(tile=least, block=block, warps=4, stages=1)
+    return Choices(attention, last, keys_ready=True, gate=None, gate_fp8=None, part_tokens=16384, graph_tokens=4096)

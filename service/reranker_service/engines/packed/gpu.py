@@ -18,61 +18,19 @@ from reranker_service.engines.packed.config import ModelConfig
 from reranker_service.engines.packed.fp8 import Fp8Layer
 from reranker_service.engines.packed.fp8_products import Fp8Products
 from reranker_service.engines.packed.kernels import Kernels
-from reranker_service.engines.packed.plan import TILE_FIELDS, Part, last_tiles, token_tiles
+from reranker_service.engines.packed.plan import Part, last_tiles, token_tiles
 from reranker_service.engines.packed.products import PlainProducts, Products
+from reranker_service.engines.packed.upload import Inputs, Shape, fill, views
 from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
-from reranker_service.scoring.prompt_arrays import Ints
 
 # Graphs are captured for multiples of so many tokens up to so many; a part is padded to the next.
 GRAPH_STEPS = ((4096, 128), (8192, 256), (1 << 30, 1024))
-# Room in a graph for documents (one for so many tokens) and for tiles that are not full.
+# Room in a graph for documents, each with tiles of its own: one for so many tokens.
 TOKENS_PER_DOCUMENT = 8
-SPARE_TILES = 32
-# Uploads that may be on their way at once, and the tiles beyond full ones that one has room for.
+# Programs of attention beyond one for each full tile: what is captured runs as many, whatever there is to do.
+SPARE_PROGRAMS = 32
+# Uploads that may be on their way at once.
 UPLOADS = 4
-UPLOAD_SPARE_TILES = 10240
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Sizes of a forward pass: tokens, documents, tiles of tokens and of documents."""
-
-    tokens: int
-    documents: int
-    tiles: int
-    last_tiles: int
-
-    @property
-    def sections(self) -> tuple[int, ...]:
-        """Integers in each section of an upload, in the order of `Inputs`."""
-        tiles, ends = TILE_FIELDS * self.tiles, TILE_FIELDS * self.last_tiles
-        return self.tokens, self.tokens, self.tokens, self.documents, tiles, ends
-
-    @property
-    def total(self) -> int:
-        """Integers in one upload."""
-        return sum(map(_aligned, self.sections))
-
-    def holds(self, other: "Shape") -> bool:
-        """Whether a part of shape `other` fits in."""
-        return (
-            self.tokens >= other.tokens
-            and self.documents >= other.documents
-            and self.tiles >= other.tiles
-            and self.last_tiles >= other.last_tiles
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """A part on the device, views of one buffer; see `plan.Part` and the tiles there."""
-
-    ids: Tensor
-    positions: Tensor
-    own: Tensor
-    last: Tensor
-    tiles: Tensor
-    last_tiles: Tensor
 
 
 @dataclass(slots=True)
@@ -130,12 +88,7 @@ class GpuModel:
         if quantised:
             self._products = Fp8Products(config, quantised, self._kernels, choices, self._buffers)
         self._layers: list[LayerWeights | Fp8Layer] = [*quantised, *weights.layers[:-1]]
-        most = Shape(
-            max_tokens,
-            max_tokens,
-            max_tokens // choices.attention.tile + UPLOAD_SPARE_TILES,
-            max_tokens // choices.last_attention.tile + UPLOAD_SPARE_TILES,
-        ).total
+        most = Shape(max_tokens, max_tokens, max_tokens, max_tokens).total
         on_gpu = self._device.type == "cuda"
         self._uploaded = torch.empty(most, dtype=torch.int32, device=self._device)
         self._uploads = deque(
@@ -163,7 +116,7 @@ class GpuModel:
     def submit(self, part: Part, answers: Tensor) -> None:
         """Queue a part. `answers` (n,) in pinned memory get its log-odds, there once the stream has come so far."""
         tiles = token_tiles(part, self._choices.attention.tile)
-        ends = last_tiles(part, self._choices.last_attention.tile)
+        ends = last_tiles(part)
         exact = Shape(len(part.ids), len(part.last), len(tiles), len(ends))
         graph = self._graph_for(exact)
         shape = exact if graph is None else graph.shape
@@ -194,12 +147,7 @@ class GpuModel:
     @torch.inference_mode()
     def _capture(self, tokens: int) -> _Graph:
         documents = tokens // TOKENS_PER_DOCUMENT
-        shape = Shape(
-            tokens,
-            documents,
-            tokens // self._choices.attention.tile + SPARE_TILES,
-            documents // self._choices.last_attention.tile + SPARE_TILES,
-        )
+        shape = Shape(tokens, documents, tokens // self._choices.attention.tile + documents, documents)
         buffer = torch.zeros(shape.total, dtype=torch.int32, device=self._device)
         scores = torch.empty(documents, dtype=torch.float32, device=self._device)
         inputs = views(buffer, shape)
@@ -246,6 +194,7 @@ class GpuModel:
     ) -> None:
         """Attention of `queries` (rows, query_size) to the keys and values side by side in `pairs`."""
         keys, values = pairs[:, : self._config.kv_size], pairs[:, self._config.kv_size :]
+        tiles = inputs.tiles if last is None else inputs.last_tiles
         if self._choices.keys_ready:
             self._kernels.prepare_keys(keys, layer.key_norm, inputs.positions)
         self._kernels.attend(
@@ -256,8 +205,9 @@ class GpuModel:
             query_norm=layer.query_norm,
             key_norm=layer.key_norm,
             positions=inputs.positions,
-            own=inputs.own,
-            tiles=inputs.tiles if last is None else inputs.last_tiles,
+            tiles=tiles,
+            count=inputs.counts[0 if last is None else 1],
+            programs=min(len(tiles), inputs.ids.shape[0] // self._choices.attention.tile + SPARE_PROGRAMS),
             last=last,
             choice=self._choices.attention if last is None else self._choices.last_attention,
         )
@@ -293,47 +243,3 @@ def _widths(config: ModelConfig) -> dict[str, int]:
 def _bucket(tokens: int) -> int:
     step = next(step for most, step in GRAPH_STEPS if tokens <= most)
     return -(-tokens // step) * step
-
-
-class AnswerMemory:
-    """Pinned memory for the log-odds of a few submissions at once, of `size` documents each.
-
-    Taken anew only where that is not enough, which a service's limits prevent.
-    """
-
-    def __init__(self, size: int, submissions: int) -> None:
-        self._size = size
-        self._free = [torch.empty(size, dtype=torch.float32, pin_memory=True) for _ in range(submissions)]
-
-    def take(self, documents: int) -> Tensor:
-        """Memory for at least so many."""
-        if documents <= self._size and self._free:
-            return self._free.pop()
-        return torch.empty(documents, dtype=torch.float32, pin_memory=True)
-
-    def give_back(self, memory: Tensor) -> None:
-        """What `take` returned, once it has been read."""
-        if len(memory) == self._size:
-            self._free.append(memory)
-
-
-def fill(buffer: Ints, shape: Shape, part: Part, tiles: Ints, ends: Ints) -> None:
-    """Write a part into `buffer` in the order of `views`, zeros where the shape is larger: no rows, no keys."""
-    arrays = (part.ids, part.positions, part.own, part.last, tiles.ravel(), ends.ravel())
-    place = 0
-    for array, size in zip(arrays, shape.sections, strict=True):
-        buffer[place : place + len(array)] = array
-        buffer[place + len(array) : place + _aligned(size)] = 0
-        place += _aligned(size)
-
-
-def views(buffer: Tensor, shape: Shape) -> Inputs:
-    """The sections of an upload."""
-    pieces = buffer.split([_aligned(size) for size in shape.sections])
-    exact = [piece[:size] for piece, size in zip(pieces, shape.sections, strict=True)]
-    return Inputs(*exact[:4], *(each.view(-1, TILE_FIELDS) for each in exact[4:]))
-
-
-def _aligned(size: int) -> int:
-    """Integers that a section takes: Triton compiles kernels apart for pointers that are no multiples of 16 bytes."""
-    return -(-size // 4) * 4

@@ -149,7 +149,7 @@ def _capture(model: "GpuModel", tokens: int, on_step: OnStep) -> None:
 
 def _submitter(model: "GpuModel", vocabulary: int, tokens: int) -> Callable[[Sequence[Prompts], OnStep], Wait]:
     """The function that queues a batch in parts of up to `tokens` tokens."""
-    from reranker_service.engines.packed.gpu import AnswerMemory  # noqa: PLC0415
+    from reranker_service.engines.packed.upload import AnswerMemory  # noqa: PLC0415
 
     memory = AnswerMemory(DOCUMENTS, SUBMISSIONS)
 

@@ -127,35 +127,46 @@ def _lay_out(shares: list[_Share]) -> Part:
 
 
 def token_tiles(part: Part, block: int) -> Ints:
-    """Cuts the tokens into tiles of up to `block` neighbours that see the same prefix.
+    """Cuts heads and documents into tiles of up to `block` tokens, each from its beginning on.
+
+    No tile holds two documents: what a document's tokens are added up with, and in which order, must not depend on
+    which others came with it, or its score would.
 
     Returns:
         (tiles, 6): first row, rows, first prefix token, prefix tokens, first own key, end of own keys. Rows are
-        tokens. A tile that holds several documents covers the keys of all of them; `own` tells them apart.
+        tokens.
     """
     tiles = []
     for segment in part.segments:
-        for begin, end, prefix in (
-            (segment.start, segment.documents, 0),
-            (segment.documents, segment.end, segment.documents - segment.start),
-        ):
-            row = np.arange(begin, end, block, dtype=np.int32)
-            stop = np.minimum(row + block, end)
-            tiles.append(_stack(row, stop - row, (segment.start, prefix), (part.own[row], stop)))
+        lasts = part.last[segment.first : segment.first + segment.count]
+        prefix = segment.documents - segment.start
+        if prefix:
+            begins, ends = np.asarray([segment.start], np.int32), np.asarray([segment.documents], np.int32)
+            tiles.append(_cut(begins, ends, (segment.start, 0), block))
+        tiles.append(_cut(part.own[lasts], lasts + np.int32(1), (segment.start, prefix), block))
     return np.concatenate(tiles)
 
 
-def last_tiles(part: Part, block: int) -> Ints:
-    """The same for the last layer, whose rows are documents: each stands for its last token."""
+def last_tiles(part: Part) -> Ints:
+    """The same for the last layer, where a document's one row stands for its last token."""
     tiles = []
     for segment in part.segments:
-        end = segment.first + segment.count
-        row = np.arange(segment.first, end, block, dtype=np.int32)
-        stop = np.minimum(row + block, end)
-        prefix = segment.documents - segment.start
-        keys = part.own[part.last[row]], part.last[stop - 1] + 1
-        tiles.append(_stack(row, stop - row, (segment.start, prefix), keys))
+        row = np.arange(segment.first, segment.first + segment.count, dtype=np.int32)
+        lasts = part.last[row]
+        prefix = segment.start, segment.documents - segment.start
+        tiles.append(_stack(row, np.ones_like(row), prefix, (part.own[lasts], lasts + np.int32(1))))
     return np.concatenate(tiles)
+
+
+def _cut(begins: Ints, ends: Ints, prefix: tuple[int, int], block: int) -> Ints:
+    """Tiles of texts that go from `begins` to `ends` (n,)."""
+    counts = -(-(ends - begins) // np.int32(block))
+    before = np.cumsum(counts, dtype=np.int32) - counts
+    number = np.arange(int(counts.sum()), dtype=np.int32) - np.repeat(before, counts)
+    own = np.repeat(begins, counts)
+    row = own + number * np.int32(block)
+    stop = np.minimum(row + np.int32(block), np.repeat(ends, counts))
+    return _stack(row, stop - row, prefix, (own, stop))
 
 
 def _stack(row: Ints, rows: Ints, prefix: tuple[int, int], keys: tuple[Ints, Ints]) -> Ints:
