@@ -12,13 +12,15 @@ from reranker_operator.settings import GpuProfile
 
 CPU = "cpu"
 FIRST_WITH_BFLOAT16 = (8, 0)
+FIRST_WITH_FP8 = (8, 9)
 GIB = 2**30
 
 _KNOWN_MODEL = re.compile(r"(?:^|/)Qwen3-Reranker-(0\.6B|4B|8B)(?:-seq-cls)?$", re.IGNORECASE)
 _PARAMETERS = {"0.6B": 596_000_000, "4B": 4_020_000_000, "8B": 7_570_000_000}
 """Parameters that every backend holds. The largest has an output head besides, of which some keep two rows only."""
 _BYTES: dict[DType, int] = {"auto": 2, "float16": 2, "bfloat16": 2, "float32": 4}
-"""Bytes of a weight. On a GPU, auto means the checkpoint's own type: bfloat16 for the known models."""
+"""Bytes of a weight. On a GPU, auto means the checkpoint's own type: bfloat16 for the known models. For fp8 they are
+the same: weights are quantised on the card."""
 
 
 class ProfileNotFoundError(Exception):
@@ -46,10 +48,21 @@ def profile_of(spec: RerankerDeploymentSpec, profiles: Mapping[str, GpuProfile])
     if profile is None:
         names = ", ".join(sorted(profiles)) or "none"
         raise ProfileNotFoundError(f"gpu.type {spec.gpu.type!r} is no GPU profile of this operator; it has: {names}")
-    if dtype_of(spec, profile) == "bfloat16" and not _has_bfloat16(profile):
+    if spec.engine.quantization is not None and not _reaches(profile, FIRST_WITH_FP8):
+        raise DTypeUnsupportedError(
+            f"engine.quantization {spec.engine.quantization} needs compute capability 8.9; gpu.type {spec.gpu.type!r} "
+            f"has {profile.compute_capability}: leave it out, or use another GPU"
+        )
+    dtype = dtype_of(spec, profile)
+    if dtype == "bfloat16" and not _reaches(profile, FIRST_WITH_BFLOAT16):
         raise DTypeUnsupportedError(
             f"bfloat16 needs compute capability 8.0; gpu.type {spec.gpu.type!r} has {profile.compute_capability}: "
             "use float16 or float32"
+        )
+    if spec.engine.quantization is not None and dtype not in {"auto", "bfloat16"}:
+        raise DTypeUnsupportedError(
+            f"engine.quantization {spec.engine.quantization} computes the rest in bfloat16, but the dtype of gpu.type "
+            f"{spec.gpu.type!r} is {dtype}: set engine.dtype to bfloat16"
         )
     return profile
 
@@ -93,9 +106,9 @@ def _parameters(spec: RerankerDeploymentSpec) -> int | None:
     return None if known is None else _PARAMETERS[known[1].upper()]
 
 
-def _has_bfloat16(profile: GpuProfile) -> bool:
-    """Whether the card computes in bfloat16; one whose capability isn't stated is trusted with it."""
+def _reaches(profile: GpuProfile, capability: tuple[int, int]) -> bool:
+    """Whether the card has this compute capability; one whose capability isn't stated is trusted with it."""
     if profile.compute_capability is None:
         return True
     major, minor = profile.compute_capability.split(".")
-    return (int(major), int(minor)) >= FIRST_WITH_BFLOAT16
+    return (int(major), int(minor)) >= capability

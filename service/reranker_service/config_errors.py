@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ValidationError
@@ -79,7 +79,8 @@ class Source:
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:
-    return get_args(annotation) if get_origin(annotation) is UnionType else [annotation]
+    # `Literal[...] | None` is of the older kind.
+    return get_args(annotation) if get_origin(annotation) in {UnionType, Union} else [annotation]
 
 
 def _kind_in_words(kind: Any) -> str:

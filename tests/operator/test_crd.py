@@ -16,6 +16,8 @@ HUB = {"name": "Qwen/Qwen3-Reranker-0.6B"}
 PVC = {"pvc": {"claimName": "weights"}}
 TOKEN = {"hub": {"tokenSecretRef": {"name": "hub", "key": "token"}}}
 
+FP8: dict[str, Any] = {"backend": "qwen3_packed", "gpu": {"type": "h100"}, "engine": {"quantization": "fp8"}}
+
 
 def create(api: Api, spec: dict[str, Any], name: str = "products") -> Object:
     manifest = reranker("default", name)
@@ -208,6 +210,36 @@ RULES = {
         with_(engine={"tensorParallelSize": 1}),
         with_(engine={"tensorParallelSize": 2}),
         "must not exceed gpu.count",
+    ),
+    "fp8 is for packed": (
+        with_(**FP8),
+        with_(**FP8 | {"backend": "qwen3_vllm"}),
+        "engine.quantization is for qwen3_packed only: set backend to qwen3_packed",
+    ),
+    "fp8 is checked": (
+        with_(**FP8, scoreCheck={"mode": "enforce", "maxDrift": 1}),
+        with_(**FP8, scoreCheck={"mode": "warn"}),
+        "engine.quantization needs scoreCheck.mode enforce",
+    ),
+    "fp8 is checked at all": (
+        with_(scoreCheck={"mode": "off"}),
+        with_(**FP8, scoreCheck={"mode": "off"}),
+        "engine.quantization needs scoreCheck.mode enforce",
+    ),
+    "fp8 runs on a gpu": (
+        with_(**FP8),
+        with_(backend="qwen3_packed", engine={"quantization": "fp8"}),
+        "engine.quantization needs a GPU",
+    ),
+    "fp8 stands beside bfloat16": (
+        with_(**FP8 | {"engine": {"quantization": "fp8", "dtype": "bfloat16"}}),
+        with_(**FP8 | {"engine": {"quantization": "fp8", "dtype": "float16"}}),
+        "computes the rest in bfloat16: leave engine.dtype out",
+    ),
+    "quantization is known": (
+        with_(**FP8),
+        with_(**FP8 | {"engine": {"quantization": "int4"}}),
+        "engine.quantization: Unsupported value",
     ),
     "dtype is known": (with_(engine={"dtype": "bfloat16"}), with_(engine={"dtype": "int4"}), "engine.dtype"),
     "batches aren't empty": (with_(engine={"inferBatchSize": 1}), with_(engine={"inferBatchSize": 0}), "inferBatch"),

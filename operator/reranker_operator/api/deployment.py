@@ -15,6 +15,7 @@ DEFAULT_INSTRUCTION = "Rank products by query with category & style match priori
 Backend = Literal["qwen3_vllm", "qwen3_vllm_score", "qwen3_packed"]
 InstructionFormat = Literal["compact", "standard"]
 DType = Literal["auto", "float16", "bfloat16", "float32"]
+Quantization = Literal["fp8"]
 
 
 class Gpu(ApiModel):
@@ -32,6 +33,9 @@ class Engine(ApiModel):
 
     dtype: DType | None = None
     """The data type of weights and activations; otherwise that of the GPU profile."""
+    quantization: Quantization | None = None
+    """fp8: matrix products in 8-bit floats, faster and less exact. For qwen3_packed only, on a GPU of compute
+    capability 8.9 or more (L4, L40S, H100), with scoreCheck.mode enforce."""
     infer_batch_size: int = Field(default=100, ge=1, le=10000)
     """How many documents at most go to the engine in one submission."""
     sort_by_doc_length: bool = True
@@ -61,6 +65,22 @@ class RerankerDeploymentSpec(ApiModel):
         rule(
             "self.backend != 'qwen3_packed' || self.engine.tensorParallelSize == 1",
             "qwen3_packed runs on one GPU: engine.tensorParallelSize must be 1",
+        ),
+        rule(
+            "!has(self.engine.quantization) || self.backend == 'qwen3_packed'",
+            "engine.quantization is for qwen3_packed only: set backend to qwen3_packed, or leave quantization out",
+        ),
+        rule(
+            "!has(self.engine.quantization) || self.scoreCheck.mode == 'enforce'",
+            "engine.quantization needs scoreCheck.mode enforce: less exact scores are served only once checked",
+        ),
+        rule(
+            "!has(self.engine.quantization) || has(self.gpu)",
+            "engine.quantization needs a GPU: set gpu.type, or leave quantization out",
+        ),
+        rule(
+            "!has(self.engine.quantization) || !has(self.engine.dtype) || self.engine.dtype in ['auto', 'bfloat16']",
+            "engine.quantization fp8 computes the rest in bfloat16: leave engine.dtype out, or set it to bfloat16",
         ),
         rule(
             "!has(self.limits.maxDocumentTokens) || self.limits.maxDocumentTokens <= self.maxModelLen",

@@ -33,7 +33,9 @@ def _structural(node: Schema, definitions: dict[str, Schema]) -> Schema:
     for key, value in node.items():
         if key in _DROPPED or (value is None and key in ("default", "additionalProperties")):
             continue
-        if key == "properties":
+        if key == "const":
+            result["enum"] = [value]  # a structural schema has no constants
+        elif key == "properties":
             result[key] = {name: _structural(child, definitions) for name, child in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             result[key] = _structural(value, definitions)

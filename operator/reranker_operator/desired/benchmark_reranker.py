@@ -5,13 +5,18 @@ from typing import Any
 from reranker_operator.desired.benchmark_run import BenchmarkRun
 from reranker_operator.names import API_VERSION, BENCHMARK_LABEL, KIND, cache_claim_name
 
+QUANTIZING_BACKEND = "qwen3_packed"
 _NOT_COPIED = ("replicas", "autoscaling", "expose", "rollout")
 """One pod that nobody but the benchmark asks, and that goes as soon as it is told to."""
 
 
 def overlaid_spec(spec: dict[str, Any], backend: str, instruction_format: str) -> dict[str, Any]:
-    """A RerankerDeployment's spec with a scenario laid over it."""
-    return {**spec, "backend": backend, "instructionFormat": instruction_format}
+    """A RerankerDeployment's spec with a scenario laid over it, less what only another backend can do."""
+    laid = {**spec, "backend": backend, "instructionFormat": instruction_format}
+    engine = spec.get("engine", {})
+    if backend != QUANTIZING_BACKEND and "quantization" in engine:
+        laid["engine"] = {key: value for key, value in engine.items() if key != "quantization"}
+    return laid
 
 
 def temporary_reranker(run: BenchmarkRun, position: int, target_spec: dict[str, Any]) -> dict[str, Any]:

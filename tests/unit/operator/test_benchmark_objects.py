@@ -11,7 +11,7 @@ from reranker_operator.api.benchmark import RerankerBenchmarkSpec
 from reranker_operator.benchmark_metrics import BenchmarkFigures
 from reranker_operator.benchmark_results import SummaryError, read_summary
 from reranker_operator.desired.benchmark_job import Measured, results_file, scenario_job
-from reranker_operator.desired.benchmark_reranker import temporary_reranker
+from reranker_operator.desired.benchmark_reranker import overlaid_spec, temporary_reranker
 from reranker_operator.desired.benchmark_run import BenchmarkRun
 
 
@@ -143,6 +143,16 @@ def test_temporary_reranker_is_one_pod_of_the_targets_spec_with_the_scenario():
     assert spec["podTemplate"]["nodeSelector"] == {"a": "b"}
     assert spec["podTemplate"]["metadata"]["labels"] == {"team": "search", "reranker.dev/benchmark": "matrix"}
     assert "reranker.dev/benchmark" not in target["podTemplate"]["metadata"]["labels"], "the target's own is untouched"
+
+
+@pytest.mark.parametrize(
+    ("backend", "engine"),
+    [("qwen3_packed", {"quantization": "fp8", "inferBatchSize": 9}), ("qwen3_vllm", {"inferBatchSize": 9})],
+)
+def test_scenario_is_computed_in_fp8_only_where_its_backend_can(backend: str, engine: dict[str, Any]):
+    target = reranker(backend="qwen3_packed", engine={"quantization": "fp8", "inferBatchSize": 9})["spec"]
+    assert overlaid_spec(target, backend, "compact")["engine"] == engine
+    assert target["engine"]["quantization"] == "fp8", "the target's own is untouched"
 
 
 @pytest.mark.parametrize(

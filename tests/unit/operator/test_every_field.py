@@ -34,6 +34,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "gpu.type": {"gpu": {"type": "t4"}},
     "gpu.count": {"gpu": {"type": "t4", "count": 2}},
     "engine.dtype": {"engine": {"dtype": "bfloat16"}},
+    "engine.quantization": {"engine": {"quantization": "fp8"}},
     "engine.inferBatchSize": {"engine": {"inferBatchSize": 99}},
     "engine.sortByDocLength": {"engine": {"sortByDocLength": False}},
     "engine.enablePrefixCaching": {"engine": {"enablePrefixCaching": False}},

@@ -26,6 +26,8 @@ class Outer(ApiModel):
     kind: Literal["a", "b"]
     """Which one,
     over two lines."""
+    only: Literal["x"] | None = None
+    """This one."""
     inner: Inner = Inner()
     """What is inside."""
     many: list[Inner] | None = None
@@ -55,6 +57,7 @@ def test_references_titles_and_nulls_are_gone():
         "required": ["kind"],
         "properties": {
             "kind": {"description": "Which one, over two lines.", "type": "string", "enum": ["a", "b"]},
+            "only": {"description": "This one.", "type": "string", "enum": ["x"]},
             "inner": {**inner, "description": "What is inside.", "default": {"size": 3}},
             "many": {
                 "description": "More of them.",

@@ -204,6 +204,48 @@ def test_a_mistake_in_a_section_names_what_is_allowed(configured: Path, line: st
     assert [problem for problem in caught.value.problems if re.search(expected, problem)], caught.value.problems
 
 
+FP8 = """
+services:
+  rerank:
+    backend: qwen3_packed
+    backends:
+      qwen3_packed: {model_name: a/b, quantization: fp8}
+      qwen3_vllm: {model_name: a/b}
+    score_check: {mode: enforce}
+"""
+
+
+def test_fp8_is_a_matter_of_the_packed_backend(configured: Path) -> None:
+    configured.write_text(FP8)
+    assert load_settings().quantization == "fp8"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("mode: enforce", "mode: warn"), r"backends\.qwen3_packed: .*score_check\.mode is warn: set that to enforce"),
+        (("mode: enforce", "mode: 'off'"), r"backends\.qwen3_packed: .*score_check\.mode is off: set that to enforce"),
+        (("qwen3_packed", "qwen3_vllm_score"), r"backends\.qwen3_vllm_score: .*which only qwen3_packed computes"),
+        (("backend: qwen3_packed", "backend: qwen3_vllm"), None),
+        (("{model_name: a/b}", "{model_name: a/b, quantization: fp8}"), r"\.qwen3_vllm: .*which only qwen3_packed"),
+        (("fp8}", "fp8, dtype: float16}"), r"qwen3_packed: .*in bfloat16, but dtype is float16: set dtype to auto"),
+        (("fp8}", "int4}"), r"qwen3_packed\.quantization: .*Allowed: fp8 \(or null\) \(it is 'int4'\)"),
+    ],
+    ids=str,
+)
+def test_fp8_that_would_not_be_computed_or_not_be_checked_is_refused(
+    configured: Path, change: tuple[str, str], expected: str | None
+) -> None:
+    configured.write_text(FP8.replace(*change))
+    if expected is None:
+        assert load_settings().quantization is None
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    (problem,) = caught.value.problems
+    assert re.search(expected, problem), problem
+
+
 def test_the_blocks_in_use_and_out_of_use_are_complained_of_together(configured: Path) -> None:
     configured.write_text(FILE.replace("dtype: float16", "dtype: fp16").replace("standard", "long"))
     with pytest.raises(ConfigError) as caught:
