@@ -27,6 +27,8 @@ def service_config(target: Target) -> dict[str, Any]:
         "enable_prefix_caching": engine.enable_prefix_caching,
         "enforce_eager": engine.enforce_eager,
         "dtype": dtype_of(spec, target.profile),
+        # Only where it is set: services of before don't know the key, and pods need not roll for it.
+        **({} if engine.quantization is None else {"quantization": engine.quantization}),
         "tensor_parallel_size": engine.tensor_parallel_size,
         "gpu_memory_utilization": engine.gpu_memory_utilization,
         "instruction": spec.instruction,

@@ -23,6 +23,9 @@ def child(child_kind: str, child_name: str, **owner: Any) -> dict[str, Any]:
     }
 
 
+FP8: dict[str, Any] = {"backend": "qwen3_packed", "engine": {"quantization": "fp8"}}
+
+
 def test_valid_spec_is_applied():
     plan = make_plan(resource(), [], make_settings())
     assert plan.verdict.accepted
@@ -47,6 +50,16 @@ def test_child_no_longer_wanted_is_deleted():
     [
         ({"gpu": {"type": "t5"}}, "ProfileNotFound", "'t5' is no GPU profile of this operator; it has: cpu, h100, t4"),
         ({"gpu": {"type": "t4"}, "engine": {"dtype": "bfloat16"}}, "DTypeUnsupported", "has 7.5: use float16"),
+        (
+            {"gpu": {"type": "t4"}, **FP8},
+            "DTypeUnsupported",
+            "quantization fp8 needs compute capability 8.9; gpu.type 't4'",
+        ),
+        (
+            {"gpu": {"type": "h100"}, **FP8, "engine": {"quantization": "fp8", "dtype": "float16"}},
+            "DTypeUnsupported",
+            "the dtype of gpu.type 'h100' is float16: set engine.dtype to bfloat16",
+        ),
         ({"backend": "future"}, "InvalidSpec", "spec.backend: Input should be"),
         (
             {"gpu": {"type": "t4"}, "model": {"name": "Qwen/Qwen3-Reranker-8B"}, "engine": {"dtype": "float32"}},
@@ -98,8 +111,9 @@ def test_route_is_made_where_the_cluster_has_the_kind():
     }
 
 
-def test_newer_card_computes_in_bfloat16():
-    assert make_plan(resource(gpu={"type": "h100"}, engine={"dtype": "bfloat16"}), [], make_settings()).verdict.accepted
+@pytest.mark.parametrize("fields", [{"engine": {"dtype": "bfloat16"}}, FP8])
+def test_newer_card_computes_in_bfloat16_and_fp8(fields: dict[str, Any]):
+    assert make_plan(resource(gpu={"type": "h100"}, **fields), [], make_settings()).verdict.accepted
 
 
 FITS: dict[str, tuple[dict[str, Any], str, str]] = {

@@ -13,6 +13,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "smallest": {},
     "generate on a GPU": {"backend": "qwen3_vllm", "gpu": {"type": "t4"}, "model": {"name": "a/b", "revision": "main"}},
     "packed": {"backend": "qwen3_packed", "gpu": {"type": "h100"}, "model": {"name": "a/b"}},
+    "fp8": {"backend": "qwen3_packed", "gpu": {"type": "h100"}, "engine": {"quantization": "fp8"}},
     "no check": {"scoreCheck": {"mode": "off"}},
     "everything set": {
         "instructionFormat": "standard",
