@@ -9,10 +9,13 @@ from typing import Any
 from reranker_operator import names
 from reranker_operator.kinds import (
     CHILDREN,
+    CONFIG_MAP,
+    DEPLOYMENT,
     EVENT,
     NODE,
     OPTIONAL_CHILDREN,
     POD,
+    REPLICA_SET,
     RERANKER_BENCHMARK,
     Kind,
 )
@@ -33,6 +36,8 @@ class Children:
 
     owned: dict[Identity, Object]
     pods: Sequence[Object]
+    mounted: frozenset[str]
+    """The ConfigMaps that the pods mount, and those that pods of the Deployment or of a ReplicaSet would."""
 
 
 class ClusterReader:
@@ -67,7 +72,15 @@ class ClusterReader:
             self._kube.list(POD, namespace, names.selector(name)),
         )
         owned = {identity(child): child for each in found for child in each if is_owned(child, resource)}
-        return Children(owned, pods)
+        deployment = owned.get((DEPLOYMENT.kind, name))
+        # Read last: a ReplicaSet that is made from now on is one of the Deployment as it was, or will be.
+        sets = (
+            await self._kube.list(REPLICA_SET, namespace, names.selector(name))
+            if _has_old_configuration(owned, name)
+            else []
+        )
+        templates = [item["spec"]["template"] for item in (*sets, *([deployment] if deployment else []))]
+        return Children(owned, pods, frozenset().union(*map(_config_maps, (*pods, *templates))))
 
     async def missing_node_labels(self, pods: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
         """The labels that an unschedulable pod asks of its node, where no node has them.
@@ -92,6 +105,18 @@ class ClusterReader:
             return None
         fields = f"involvedObject.uid={newest['metadata']['uid']}"
         return mount_failure(await self._kube.list(EVENT, newest["metadata"]["namespace"], fields=fields))
+
+
+def _has_old_configuration(owned: Mapping[Identity, Object], name: str) -> bool:
+    """Whether there may be a ConfigMap to delete, beside the present one."""
+    others = {(CONFIG_MAP.kind, names.baseline_name(name))}
+    return sum(kind == CONFIG_MAP.kind for kind, _ in owned.keys() - others) > 1
+
+
+def _config_maps(pod: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the ConfigMaps that a pod, or a template of pods, mounts."""
+    volumes = pod["spec"].get("volumes") or ()
+    return frozenset(volume["configMap"]["name"] for volume in volumes if "configMap" in volume)
 
 
 def look_again_after(pods: Sequence[Mapping[str, Any]]) -> float | None:

@@ -52,9 +52,12 @@ def selector(instance: str) -> str:
     return ",".join(f"{key}={value}" for key, value in selector_labels(instance).items())
 
 
-def config_map_name(instance: str) -> str:
-    """The ConfigMap that holds the service's configuration."""
-    return f"{instance}-config"
+def config_map_name(instance: str, digest: str) -> str:
+    """The ConfigMap that holds the service's configuration: each configuration has one of its own.
+
+    `digest` is the configuration's hash in hexadecimal digits.
+    """
+    return f"{instance}-config-{digest[:10]}"
 
 
 def headless_service_name(instance: str) -> str:

@@ -56,18 +56,25 @@ def make_plan(
     children: Sequence[Object],
     settings: Settings,
     optional_kinds: frozenset[Kind] = frozenset(),
+    mounted: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Plan for a RerankerDeployment that owns these children, in a cluster that has these optional kinds.
+    """What to do about a RerankerDeployment. An unusable spec gives a plan that touches nothing: what runs goes on.
 
-    An unusable spec gives a plan that touches nothing: what was deployed last goes on.
+    Args:
+        resource: the RerankerDeployment.
+        children: what it owns.
+        settings: the operator's.
+        optional_kinds: those that the cluster has.
+        mounted: the names of the ConfigMaps that pods mount, or would if their ReplicaSet were scaled up again.
     """
     try:
         target, verdict = _accept(resource, settings, optional_kinds)
     except _UnusableError as error:
         return Plan(error.verdict)
     wanted = desired.objects(target)
+    kept = {identity(manifest) for manifest in wanted}
     # The baselines' ConfigMap is made from what pods say, not from the spec: it stays as long as its owner.
-    kept = {identity(manifest) for manifest in wanted} | {(CONFIG_MAP.kind, baseline_name(target.name))}
+    kept |= {(CONFIG_MAP.kind, name) for name in (*mounted, baseline_name(target.name))}
     return Plan(verdict, wanted, [child for child in children if identity(child) not in kept], target)
 
 

@@ -1,17 +1,21 @@
 """Asks pods for their score check: the operator's only HTTP requests to anything but the API server.
 
 They go to a pod's own address, not through the Service, which knows no pod that isn't ready. Each is bounded in time
-and size and a few run at once; what a process said in the end is never asked again.
+and size and a few run at once. What a process said in the end is never asked again, and what it said a moment ago is
+taken as it was: a status that tells how far a download is must not be what makes the next pass ask for it.
 """
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from reranker_operator.names import CONTAINER, PORT
+from reranker_operator.pod_failures import is_ready
 from reranker_operator.scoring import Reading, parse_health
 
 Pod = Mapping[str, Any]
@@ -20,19 +24,37 @@ TIMEOUT = aiohttp.ClientTimeout(total=5, sock_connect=2)
 LARGEST_ANSWER = 2 * 1024 * 1024
 AT_ONCE = 8
 PENDING_SECONDS = 3.0
-"""How soon a pod that has not made its check is asked again: nothing tells when it does, if it doesn't turn ready."""
+"""How soon a pod that has not made its check is asked again: nothing tells when it does, if it doesn't turn ready. Not
+sooner, either, unless something about the pod changed."""
 FAULT_SECONDS = 15.0
 """How soon a pod that can't be asked is tried again."""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a pod said, and when."""
+
+    process: str
+    ready: bool
+    at: float
+    reading: Reading
+
+    def holds(self, pod: Pod, now: float) -> bool:
+        """Whether it need not be asked again."""
+        if self.process != _process(pod):
+            return False
+        return self.reading.is_final or (self.ready == is_ready(pod) and now - self.at < PENDING_SECONDS)
 
 
 class PodHealth:
     """The client. Close it when done."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         # Proxies are for what is outside of the cluster.
         self._session = aiohttp.ClientSession(trust_env=False, timeout=TIMEOUT)
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._final: dict[str, tuple[str, Reading]] = {}
+        self._said: dict[str, _Said] = {}
 
     async def close(self) -> None:
         """Close the connections."""
@@ -47,18 +69,17 @@ class PodHealth:
         """Forget those of the former pods' uids that are gone; the uids of the present ones."""
         present = [pod["metadata"]["uid"] for pod in pods]
         for uid in set(former) - set(present):
-            self._final.pop(uid, None)
+            self._said.pop(uid, None)
         return present
 
     async def _one(self, pod: Pod) -> Reading:
-        uid, process = pod["metadata"]["uid"], _process(pod) or ""
-        known = self._final.get(uid)
-        if known is not None and known[0] == process:
-            return known[1]
+        uid = pod["metadata"]["uid"]
+        known = self._said.get(uid)
+        if known is not None and known.holds(pod, self._clock()):
+            return known.reading
         async with self._slots:
             reading = await self._ask(pod["metadata"]["name"], _address(pod) or "")
-        if reading.check is not None and reading.check.is_final:
-            self._final[uid] = (process, reading)
+        self._said[uid] = _Said(_process(pod) or "", is_ready(pod), self._clock(), reading)
         return reading
 
     async def _ask(self, name: str, address: str) -> Reading:

@@ -37,6 +37,8 @@ RULES: tuple[Rule, ...] = (
     # Where OwnerReferencesPermissionEnforcement is on, blockOwnerDeletion in a child needs this.
     Rule(("reranker.dev",), ("rerankerdeployments/finalizers", "rerankerbenchmarks/finalizers"), ("update",)),
     Rule(("apps",), ("deployments",), OWN),
+    # Read of what rollouts have left: a configuration goes when no ReplicaSet needs it any more.
+    Rule(("apps",), ("replicasets",), ("list",)),
     Rule(("autoscaling",), ("horizontalpodautoscalers",), OWN),
     Rule(("batch",), ("jobs",), OWN),
     Rule(("networking.k8s.io",), ("ingresses", "networkpolicies"), OWN),

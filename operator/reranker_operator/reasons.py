@@ -24,6 +24,9 @@ MINIMUM_REPLICAS_AVAILABLE: Final = "MinimumReplicasAvailable"
 SCALED_TO_ZERO: Final = "ScaledToZero"
 PODS_STARTING: Final = "PodsStarting"
 
+# Available and Progressing, while a pod fetches its model
+DOWNLOADING: Final = "Downloading"
+
 # Progressing
 ROLLOUT_COMPLETE: Final = "RolloutComplete"
 ROLLING_OUT: Final = "RollingOut"
@@ -52,6 +55,8 @@ SCORE_CHECK_FAILED: Final = "ScoreCheckFailed"
 # The same, in the service's own words: it writes `<Reason>: <message>` when it can't start
 MODEL_NOT_FOUND: Final = "ModelNotFound"
 MODEL_INVALID: Final = "ModelInvalid"
+DOWNLOAD_FAILED: Final = "DownloadFailed"
+"""The hub can't be reached, or the cache's volume is full: trying again may help, and is done."""
 OUT_OF_MEMORY: Final = "OutOfMemory"
 BAD_CONFIGURATION: Final = "BadConfiguration"
 BAD_ENGINE_ARGUMENTS: Final = "BadEngineArguments"
@@ -76,6 +81,7 @@ START_FAILURES: Final = frozenset(
     {
         MODEL_NOT_FOUND,
         MODEL_INVALID,
+        DOWNLOAD_FAILED,
         OUT_OF_MEMORY,
         BAD_CONFIGURATION,
         BAD_ENGINE_ARGUMENTS,

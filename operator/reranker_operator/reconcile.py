@@ -86,7 +86,7 @@ class Reconciler:
         children = await self._cluster.children(resource)
         optional_kinds = await self._cluster.optional_kinds()
         wanted = overlaid(resource, benchmarks)
-        plan = make_plan(wanted, list(children.owned.values()), self._settings, optional_kinds)
+        plan = make_plan(wanted, list(children.owned.values()), self._settings, optional_kinds, children.mounted)
         plan = await self._without_conflicts(plan, resource, children)
         verdict, applied = await self._carry_out(key, plan, children)
         deployment = applied.get((DEPLOYMENT.kind, resource["metadata"]["name"]))
@@ -191,6 +191,7 @@ class Reconciler:
             # A claim goes only when no pod uses it any more: until then it is there, and deleted already.
             if children.pop(identity(child), None) is not None and "deletionTimestamp" not in child["metadata"]:
                 await self._kube.delete(child)
+                self._applied[key].pop(identity(child), None)
                 self._metrics.writes.labels(kind=child["kind"]).inc()
                 logger.info("%s/%s: deleted %s %s, no longer wanted", *key, *identity(child))
 

@@ -1,7 +1,7 @@
 """What the pods' own score checks say together, and which scores later pods are compared with.
 
 Pure: the pods' answers come in as they are. A pod checks itself before it takes requests, the operator only reads that
-from `/health`: see `pod_health`.
+from `/health`, and there, too, how far a download is: see `pod_health`.
 """
 
 import json
@@ -51,6 +51,13 @@ class Reading:
     pod: str
     check: PodCheck | None = None
     fault: str | None = None
+    download: str | None = None
+    """How far the download of its model is, for people; None where there is none now."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether this process will never say anything else."""
+        return self.check is not None and self.check.is_final
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ def parse_health(pod: str, body: Mapping[str, Any]) -> Reading:
             baseline=check.get("baseline") or {},
             recording=_recording(body, check),
         ),
+        download=_download(body.get("loading")),
     )
 
 
@@ -130,6 +138,12 @@ def next_baselines(present: Mapping[str, str], key: str, readings: Sequence[Read
     newest_first = sorted(kept, key=lambda name: _recorded_at(kept[name]), reverse=True)
     recorded = json.dumps({**recording, "recorded_at": now}, ensure_ascii=False)
     return {**{name: kept[name] for name in newest_first[: KEPT_BASELINES - 1]}, key: recorded}
+
+
+def _download(loading: object) -> str | None:
+    if not isinstance(loading, Mapping) or loading.get("stage") != "downloading":
+        return None
+    return str(loading.get("message") or "it has begun")
 
 
 def _recording(body: Mapping[str, Any], check: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -97,12 +97,12 @@ def compute_status(seen: Observation) -> dict[str, Any]:
     """The status to write."""
     metadata = seen.resource["metadata"]
     rollout = _rollout(seen.deployment)
-    failure = _failure(seen) or rollout.refused
+    obstacle = _failure(seen) or rollout.refused or _download(seen)
     proof = _proof(seen, rollout)
     states: dict[ConditionType, _State] = {
         "Accepted": _State("True" if seen.verdict.accepted else "False", seen.verdict.reason, seen.verdict.message),
-        "Available": _available(seen, rollout, failure),
-        "Progressing": _progressing(seen, rollout, failure),
+        "Available": _available(seen, rollout, obstacle),
+        "Progressing": _progressing(seen, rollout, obstacle),
         "ScoringVerified": _State(proof.status, proof.reason, proof.message),
     }
     return {
@@ -159,6 +159,14 @@ def _failure(seen: Observation) -> Failure | None:
     return failure
 
 
+def _download(seen: Observation) -> Failure | None:
+    """How far a pod's download of its model is: no failure, but told as one, being why the pod doesn't serve yet."""
+    found = next((reading for reading in seen.readings if reading.download is not None), None)
+    if found is None:
+        return None
+    return Failure(reasons.DOWNLOADING, f"the pod {found.pod} downloads its model: {found.download}")
+
+
 def _proof(seen: Observation, rollout: _Rollout) -> Proof:
     if seen.deployment is None:
         return Proof("Unknown", reasons.NOT_ACCEPTED, f"nothing is deployed: {seen.verdict.message}")
@@ -196,8 +204,8 @@ def _rollout(deployment: Object | None) -> _Rollout:
     )
 
 
-def _available(seen: Observation, rollout: _Rollout, failure: Failure | None) -> _State:
-    """Whether traffic is served now, by whatever pods."""
+def _available(seen: Observation, rollout: _Rollout, obstacle: Failure | None) -> _State:
+    """Whether traffic is served now, by whatever pods; the obstacle is what keeps one from it."""
     if rollout.ready > 0:
         message = f"{rollout.ready} of {rollout.wanted} pods serve"
         return _State("True", reasons.MINIMUM_REPLICAS_AVAILABLE, message)
@@ -205,12 +213,12 @@ def _available(seen: Observation, rollout: _Rollout, failure: Failure | None) ->
         return _State("False", reasons.NOT_ACCEPTED, f"nothing is deployed: {seen.verdict.message}")
     if rollout.wanted == 0:
         return _State("False", reasons.SCALED_TO_ZERO, "replicas is 0")
-    if failure is not None:
-        return _State("False", failure.reason, failure.message)
+    if obstacle is not None:
+        return _State("False", obstacle.reason, obstacle.message)
     return _State("False", reasons.PODS_STARTING, f"0 of {rollout.wanted} pods serve; they are starting")
 
 
-def _progressing(seen: Observation, rollout: _Rollout, failure: Failure | None) -> _State:
+def _progressing(seen: Observation, rollout: _Rollout, obstacle: Failure | None) -> _State:
     """Whether the cluster is on its way to the spec.
 
     A failing rollout is still under way, with the failure as its reason: Kubernetes goes on trying until the deadline.
@@ -220,10 +228,10 @@ def _progressing(seen: Observation, rollout: _Rollout, failure: Failure | None) 
     if rollout.complete:
         return _State("False", reasons.ROLLOUT_COMPLETE, f"all {rollout.wanted} pods are up to date")
     if rollout.deadline_exceeded:
-        message = failure.message if failure is not None else "the pods did not become ready in time"
+        message = obstacle.message if obstacle is not None else "the pods did not become ready in time"
         return _State("False", reasons.DEADLINE_EXCEEDED, message)
-    if failure is not None:
-        return _State("True", failure.reason, failure.message)
+    if obstacle is not None:
+        return _State("True", obstacle.reason, obstacle.message)
     message = f"{rollout.updated} of {rollout.wanted} pods are up to date, {rollout.available} available"
     return _State("True", reasons.ROLLING_OUT, message)
 

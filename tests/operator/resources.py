@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from tests.operator.api import Api, Object, eventually
 
 PATH_MODEL = {"name": "/models/tiny-reranker"}
@@ -67,6 +68,28 @@ def new_pods(
         return pods
 
     return eventually(look, f"{count} pods of the present template")
+
+
+def config_map(api: Api, namespace: str, name: str = "products") -> Object | None:
+    """The ConfigMap with the configuration of the Deployment's present template."""
+    deployment = api.get("deployments", namespace, name)
+    return None if deployment is None else api.get("configmaps", namespace, config_map_name(deployment))
+
+
+def config_map_name(deployment: Object) -> str:
+    """The ConfigMap that the pods of a Deployment, or a ReplicaSet, read."""
+    volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
+    found: str = volumes["config"]["configMap"]["name"]
+    return found
+
+
+def service_config(api: Api, namespace: str, name: str = "products") -> Object | None:
+    """The present configuration of the service, below `services.rerank`; None where there is none yet."""
+    found = config_map(api, namespace, name)
+    if found is None:
+        return None
+    rerank: Object = yaml.safe_load(found["data"]["config.yaml"])["services"]["rerank"]
+    return rerank
 
 
 def set_status(api: Api, pod: Object, status: Object) -> None:

@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import pytest
-import yaml
 from tests.operator.api import Api, Object, eventually
 from tests.operator.conftest import Operator
 from tests.operator.resources import (
@@ -18,6 +17,7 @@ from tests.operator.resources import (
     new_pods,
     ready_status,
     reranker,
+    service_config,
     set_status,
     wait_for,
 )
@@ -94,9 +94,8 @@ def end_job(api: Api, namespace: str, job: str, mean: float = 100.0, **more: Any
 
 def config(api: Api, namespace: str, name: str = "products") -> tuple[str, str, int]:
     """Backend, format and length of the service's present configuration."""
-    found = api.get("configmaps", namespace, f"{name}-config")
-    assert found is not None
-    rerank = yaml.safe_load(found["data"]["config.yaml"])["services"]["rerank"]
+    rerank = service_config(api, namespace, name)
+    assert rerank is not None
     settings = rerank["backends"][rerank["backend"]]
     return rerank["backend"], settings["instruction_format"], settings["max_model_len"]
 

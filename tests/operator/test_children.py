@@ -4,24 +4,28 @@ import time
 from typing import Any
 
 import pytest
-import yaml
-from tests.operator.api import Api, Object, eventually
+from tests.operator.api import Api, Object, Rejected, eventually
 from tests.operator.conftest import Operator
-from tests.operator.resources import conditions, make_ready, new_pods, pods_of, reranker, wait_for
+from tests.operator.resources import (
+    conditions,
+    config_map,
+    make_ready,
+    new_pods,
+    pods_of,
+    reranker,
+    service_config,
+    wait_for,
+)
 
-CHILDREN = {
-    "deployments": "products",
-    "services": "products",
-    "configmaps": "products-config",
-    "serviceaccounts": "products",
-}
+CHILDREN = ("deployments", "services", "configmaps", "serviceaccounts")
 
 pytestmark = pytest.mark.usefixtures("operator")
 
 
 def children(api: Api, namespace: str) -> dict[str, Object]:
     """The children that there always are; fails where one isn't there."""
-    found = {plural: api.get(plural, namespace, name) for plural, name in CHILDREN.items()}
+    found = {plural: api.get(plural, namespace, "products") for plural in CHILDREN}
+    found["configmaps"] = config_map(api, namespace)
     assert None not in found.values(), found
     return {plural: child for plural, child in found.items() if child is not None}
 
@@ -34,9 +38,9 @@ def create(api: Api, namespace: str, **spec: Any) -> dict[str, Object]:
 
 def config(api: Api, namespace: str) -> dict[str, Any]:
     """The service's configuration."""
-    data = children(api, namespace)["configmaps"]["data"]["config.yaml"]
-    rerank: dict[str, Any] = yaml.safe_load(data)["services"]["rerank"]
-    return rerank
+    found = service_config(api, namespace)
+    assert found is not None
+    return found
 
 
 def change(api: Api, namespace: str, **spec: Any) -> None:
@@ -150,7 +154,7 @@ def test_changed_and_deleted_children_are_repaired_and_foreign_fields_survive(ap
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/products"
     strategic = {"Content-Type": "application/strategic-merge-patch+json"}
     api.call("PATCH", path, drift, headers=strategic)
-    api.patch("configmaps", namespace, "products-config", {"data": {"config.yaml": "broken"}})
+    api.delete("configmaps", namespace, before["configmaps"]["metadata"]["name"])
     api.delete("services", namespace, "products")
 
     def repaired() -> bool:
@@ -159,6 +163,7 @@ def test_changed_and_deleted_children_are_repaired_and_foreign_fields_survive(ap
         assert deployment["spec"]["replicas"] == 1
         assert deployment["metadata"]["labels"] == wanted["metadata"]["labels"]
         assert deployment["spec"]["template"]["spec"] == wanted["spec"]["template"]["spec"]
+        assert now["configmaps"]["metadata"]["uid"] != before["configmaps"]["metadata"]["uid"]
         assert now["configmaps"]["data"] == before["configmaps"]["data"]
         return now["services"]["metadata"]["uid"] != before["services"]["metadata"]["uid"]
 
@@ -166,6 +171,12 @@ def test_changed_and_deleted_children_are_repaired_and_foreign_fields_survive(ap
     deployment = children(api, namespace)["deployments"]
     assert deployment["metadata"]["annotations"]["note"] == "mine"
     assert deployment["spec"]["template"]["metadata"]["annotations"]["mine"] == "yes"
+
+
+def test_configuration_can_not_be_changed_by_hand(api: Api, namespace: str):
+    name = create(api, namespace)["configmaps"]["metadata"]["name"]
+    with pytest.raises(Rejected, match="immutable"):
+        api.patch("configmaps", namespace, name, {"data": {"config.yaml": "broken"}})
 
 
 def test_deletion_leaves_nothing(api: Api, namespace: str):

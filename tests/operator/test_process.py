@@ -3,11 +3,10 @@
 import time
 from pathlib import Path
 
-import yaml
 from tests.operator.api import Api, eventually
 from tests.operator.conftest import CONFIG, CRD_NAME, RBAC, Operator, install_crd
 from tests.operator.control_plane import NARROW_OPERATOR, OPERATOR, ControlPlane
-from tests.operator.resources import reranker, wait_for
+from tests.operator.resources import reranker, service_config, wait_for
 
 from reranker_operator.kinds import WATCHED
 from reranker_operator.rbac import RULES
@@ -15,11 +14,8 @@ from reranker_operator.rbac import RULES
 
 def length(api: Api, namespace: str) -> int | None:
     """The configured max_model_len, or None while there is no configuration."""
-    found = api.get("configmaps", namespace, "products-config")
-    if found is None:
-        return None
-    config = yaml.safe_load(found["data"]["config.yaml"])
-    return int(config["services"]["rerank"]["backends"]["qwen3_vllm_score"]["max_model_len"])
+    config = service_config(api, namespace)
+    return None if config is None else int(config["backends"]["qwen3_vllm_score"]["max_model_len"])
 
 
 def served(api: Api) -> set[str]:

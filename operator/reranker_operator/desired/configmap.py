@@ -1,4 +1,8 @@
-"""The service's configuration file, and the ConfigMap that brings it into the pods."""
+"""The service's configuration file, and the ConfigMap that brings it into the pods.
+
+Its name holds a hash of its content and it never changes, so that a pod that starts anew while another configuration
+is rolled out still reads the one that it was made for.
+"""
 
 import hashlib
 from typing import Any
@@ -69,11 +73,17 @@ def config_hash(target: Target) -> str:
     return hashlib.sha256(rendered_config(target).encode()).hexdigest()
 
 
+def config_map_of(target: Target) -> str:
+    """The ConfigMap's name."""
+    return config_map_name(target.name, config_hash(target))
+
+
 def config_map(target: Target) -> dict[str, Any]:
     """The ConfigMap."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": target.metadata(config_map_name(target.name)),
+        "metadata": target.metadata(config_map_of(target)),
+        "immutable": True,
         "data": {CONFIG_KEY: rendered_config(target)},
     }

@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 from reranker_operator.desired import model, mounts
+from reranker_operator.desired.configmap import config_map_of
 from reranker_operator.desired.hardening import container_security, pod_security
 from reranker_operator.desired.target import ACCEPT_SECONDS, PRE_STOP_SECONDS, SLACK_SECONDS, Target
-from reranker_operator.names import CONTAINER, PORT, PORT_NAME, cache_claim_name, config_map_name
+from reranker_operator.names import CONTAINER, PORT, PORT_NAME, cache_claim_name
 
 CONFIG_MOUNT = mounts.ROOT
 TMP_MOUNT = "/tmp"  # noqa: S108 - a volume of the pod's own
@@ -111,7 +112,7 @@ def _resources(target: Target) -> dict[str, Any]:
 
 def _volumes(target: Target) -> list[dict[str, Any]]:
     own: list[dict[str, Any]] = [
-        {"name": "config", "configMap": {"name": config_map_name(target.name)}},
+        {"name": "config", "configMap": {"name": config_map_of(target)}},
         {"name": "tmp", "emptyDir": {}},
         *model.volumes(target.spec.model, cache_claim_name(target.name)),
         *(volume for volume, _ in mounts.volumes(target)),

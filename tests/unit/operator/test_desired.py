@@ -24,6 +24,7 @@ SELECTOR = {
     "app.kubernetes.io/instance": "products",
     "app.kubernetes.io/component": "server",
 }
+CONFIG = f"products-config-{config_hash(make_target())[:10]}"
 LABELS = {**SELECTOR, "app.kubernetes.io/managed-by": "reranker-operator"}
 
 
@@ -50,7 +51,7 @@ def environment(**fields: Any) -> dict[str, Any]:
 def test_children_come_in_the_order_in_which_pods_need_them():
     assert [(item["kind"], item["metadata"]["name"]) for item in objects(make_target())] == [
         ("ServiceAccount", "products"),
-        ("ConfigMap", "products-config"),
+        ("ConfigMap", CONFIG),
         ("Service", "products"),
         ("Service", "products-pods"),
         ("Deployment", "products"),
@@ -74,8 +75,15 @@ def test_config_map_holds_the_services_configuration():
     target = make_target()
     built = config_map(target)
     text = built["data"].pop("config.yaml")
-    assert built == {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata("products-config"), "data": {}}
+    kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+    assert built == {**kind, "metadata": metadata(CONFIG), "immutable": True, "data": {}}
     assert yaml.safe_load(text) == service_config(target)
+
+
+def test_another_configuration_has_another_config_map():
+    first, same, other = (config_map(make_target(**spec)) for spec in ({}, {"replicas": 2}, {"maxModelLen": 99}))
+    assert first == same
+    assert first["metadata"]["name"] != other["metadata"]["name"]
 
 
 def test_configuration_of_the_smallest_spec():
@@ -196,7 +204,7 @@ def test_deployment_on_cpus():
                         }
                     ],
                     "volumes": [
-                        {"name": "config", "configMap": {"name": "products-config"}},
+                        {"name": "config", "configMap": {"name": CONFIG}},
                         {"name": "tmp", "emptyDir": {}},
                         {"name": "cache", "emptyDir": {}},
                         {"name": "baseline", "configMap": {**baseline, "optional": True}},

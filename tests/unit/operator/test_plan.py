@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.unit.operator.builders import LOCAL_MODEL, make_settings
+from tests.unit.operator.builders import LOCAL_MODEL, make_settings, make_target
 
+from reranker_operator.desired.configmap import config_hash
 from reranker_operator.kinds import HTTP_ROUTE, SCALED_OBJECT
 from reranker_operator.names import labels
 from reranker_operator.plan import LeftoverError, conflict, identity, make_plan
@@ -31,7 +32,7 @@ def test_valid_spec_is_applied():
     assert plan.verdict.accepted
     assert [identity(item) for item in plan.apply] == [
         ("ServiceAccount", "products"),
-        ("ConfigMap", "products-config"),
+        ("ConfigMap", f"products-config-{config_hash(make_target())[:10]}"),
         ("Service", "products"),
         ("Service", "products-pods"),
         ("Deployment", "products"),
@@ -84,6 +85,12 @@ def test_unusable_spec_touches_nothing(spec: dict[str, Any], reason: str, messag
 def test_baselines_are_never_pruned():
     kept = child("ConfigMap", "products-baseline")
     assert not make_plan(resource(), [kept], make_settings()).delete
+
+
+def test_configuration_that_pods_may_read_yet_is_kept():
+    old, older = child("ConfigMap", "products-config-1"), child("ConfigMap", "products-config-0")
+    plan = make_plan(resource(), [old, older], make_settings(), mounted=frozenset({"products-config-1", "foreign"}))
+    assert plan.delete == [older]
 
 
 def test_autoscaler_goes_before_keda_takes_over():

@@ -1,6 +1,7 @@
 """Pods are asked for their check over real HTTP, bounded in time and size."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,8 +22,9 @@ def pod(uid: str = "u1", *, address: str | None = ADDRESS, restarts: int = 0, **
     return {"metadata": {"name": f"pod-{uid}", "uid": uid}, "status": found}
 
 
-def read(answer: Answer, *rounds: list[dict[str, Any]]) -> list[list[Reading]]:
-    """Ask these pods, round after round, at a server that answers so."""
+def read(answer: Answer, *rounds: list[dict[str, Any]], pause: float = 0.0) -> list[list[Reading]]:
+    """Ask these pods, round after round with so many seconds between, at a server that answers so."""
+    times = itertools.count(0.0, pause)
 
     async def session() -> list[list[Reading]]:
         app = web.Application()
@@ -30,9 +32,13 @@ def read(answer: Answer, *rounds: list[dict[str, Any]]) -> list[list[Reading]]:
         runner = web.AppRunner(app, shutdown_timeout=0)
         await runner.setup()
         await web.TCPSite(runner, ADDRESS, pod_health.PORT).start()
-        health = PodHealth()
+        now = 0.0
+        health = PodHealth(clock=lambda: now)
+        readings = []
         try:
-            return [await health.read(pods) for pods in rounds]
+            for now, pods in zip(times, rounds, strict=False):  # noqa: B007 - the clock reads it
+                readings.append(await health.read(pods))
+            return readings
         finally:
             await health.close()
             await runner.cleanup()
@@ -63,9 +69,17 @@ def test_last_word_is_asked_for_once_until_the_container_starts_anew():
 
 def test_pending_check_is_asked_for_again():
     calls: list[str] = []
-    readings = read(checks("pending", calls), [pod()], [pod()])
+    readings = read(checks("pending", calls), [pod()], [pod()], pause=PENDING_SECONDS)
     assert len(calls) == 2
     assert ask_again_after(readings[0]) == PENDING_SECONDS
+
+
+def test_pending_check_is_not_asked_for_at_every_pass_but_where_the_pod_has_changed():
+    calls: list[str] = []
+    ready = pod()
+    ready["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    read(checks("pending", calls), [pod()], [pod()], [ready], [ready], pause=PENDING_SECONDS / 10)
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize(

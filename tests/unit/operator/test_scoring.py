@@ -87,6 +87,13 @@ def test_health_of_something_else_is_a_fault():
     assert parse_health("p", {"score_check": "passed"}).fault is not None
 
 
+def test_download_is_told_while_it_lasts():
+    loading = {"stage": "downloading", "message": "412 of 1192 MiB"}
+    assert parse_health("p", {**health("pending"), "loading": loading}).download == "412 of 1192 MiB"
+    assert parse_health("p", {**health("pending"), "loading": {"stage": "warming_up"}}).download is None
+    assert parse_health("p", {**health("passed"), "loading": None}).download is None
+
+
 def test_first_scores_become_a_baseline_that_the_service_reads():
     kept = next_baselines({}, "k.json", [reading()], NOW)
     baseline = Baseline.model_validate_json(kept["k.json"])

@@ -223,6 +223,25 @@ def test_pod_that_failed_its_check_is_the_reason_why_nothing_serves():
     assert "the pod p takes no requests" in condition(status, "Available")["message"]
 
 
+def downloading() -> Reading:
+    loading = {"stage": "downloading", "message": "412 of 1192 MiB"}
+    return parse_health("p", {"score_check": {"status": "pending"}, "loading": loading})
+
+
+def test_download_is_told_where_nothing_serves_yet():
+    status = observe(deployment=deployment(readyReplicas=0, availableReplicas=0), readings=[downloading()])
+    assert words(status, "Available") == ("False", "Downloading")
+    assert words(status, "Progressing") == ("True", "Downloading")
+    assert condition(status, "Available")["message"] == "the pod p downloads its model: 412 of 1192 MiB"
+
+
+def test_download_of_a_further_pod_is_told_of_the_rollout_only_and_after_a_failure():
+    seen = {"deployment": deployment(replicas=3, updatedReplicas=1), "readings": [downloading()]}
+    assert words(observe(**seen), "Available") == ("True", "MinimumReplicasAvailable")
+    assert words(observe(**seen), "Progressing") == ("True", "Downloading")
+    assert words(observe(**seen, pods=[unschedulable_pod()]), "Progressing") == ("True", "Unschedulable")
+
+
 def test_failed_check_that_only_warns_keeps_serving():
     status = observe(readings=[reading("failed", "OrderViolated", mode="warn")])
     assert words(status, "ScoringVerified") == ("False", "OrderViolated")
