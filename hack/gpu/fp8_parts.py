@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hack.gpu import bench, common
+from hack.gpu.adding_product import adding_kernel
 from hack.gpu.common import SMALL, say
 from reranker_service.engines.packed.choices import Choices, ProductChoice
 from reranker_service.engines.packed.compiling import start_compiling
@@ -187,6 +188,7 @@ def compare(config: ModelConfig, weights: ModelWeights, batch: Sequence[Prompts]
         "float32": lambda: plain(ReferenceModel(config, common.copy_of(weights, torch.float32)), batch),
         "bf16": lambda: run(packed(config, weights, choices, fp8=False), batch),
         "fp8": lambda: run(packed(config, weights, choices, fp8=True), batch),
+        "fp8, each alone": lambda: alone(packed(config, weights, choices, fp8=True), batch),
         "fp8, gate apart": lambda: run(packed(config, weights, apart, fp8=True), batch),
         "plain bf16": lambda: plain(ReferenceModel(config, common.copy_of(weights, torch.bfloat16)), batch),
         "plain fp8 in bf16": lambda: emulated(Fp8Reference, torch.bfloat16),
@@ -202,9 +204,15 @@ def compare(config: ModelConfig, weights: ModelWeights, batch: Sequence[Prompts]
     for name, scores in found.items():
         texts = [f"against {base} {difference(scores, found[base])}" for base in ("float32", "bf16") if base in found]
         say(f"  {name:>36}: {'; '.join(texts)}")
-    if "fp8" in found and "plain fp8 in bf16" in found:
-        say(f"  fp8 against its plain path: {difference(found['fp8'], found['plain fp8 in bf16'])}")
+    for other in ("plain fp8 in bf16", "fp8, each alone"):
+        if "fp8" in found and other in found:
+            say(f"  fp8 against {other}: {difference(found['fp8'], found[other])}")
     return found
+
+
+def alone(model: GpuModel, batch: Sequence[Prompts]) -> np.ndarray:
+    """Every prompt in a part of its own."""
+    return np.concatenate([run(model, [Prompts.from_lists([ids])]) for request in batch for ids in request.lists()])
 
 
 def difference(some: np.ndarray, others: np.ndarray) -> str:
@@ -302,9 +310,63 @@ def gate() -> None:
                 say(f"  {spent * 1000:6.0f} us {flops / spent / 1e9:5.0f} TFLOP/s, differs by {wrong:.1e}: {choice}")
 
 
+def adding() -> None:
+    """A product and the norm behind it: either of the two may add to the states."""
+    kernels = Kernels(SMALL, positions=160, device="cuda", keys_ready=True)
+    programs = torch.cuda.get_device_properties(0).multi_processor_count
+    entry = torch.ones(1024, device="cuda")
+    tiles = [(128, 128, 128, 16, 8, 4), (128, 128, 128, 8, 8, 4), (128, 128, 128, 16, 4, 4), (128, 128, 64, 16, 8, 6)]
+    choices = [ProductChoice(*tile) for tile in tiles]
+
+    def ours(choice: ProductChoice, inputs: Tensor, weights: Tensor, states: Tensor) -> Callable[[], None]:
+        describe = GateProduct(choice, programs).describe
+        scales = torch.full((1024,), 2.0**-16, device="cuda")
+        sizes = {"ROWS": choice.rows, "COLUMNS": choice.columns, "INNER": choice.inner, "BAND": choice.band}
+        held = describe(weights, choice.columns, choice.inner)
+
+        def step() -> None:
+            adding_kernel[(programs,)](
+                describe(inputs, choice.rows, choice.inner), held, describe(states, choice.rows, choice.columns),
+                scales, inputs.shape[0], 1024, inputs.shape[1], **sizes, PROGRAMS=programs, num_warps=choice.warps,
+                num_stages=choice.stages,
+            )  # fmt: skip
+
+        return step
+
+    def first(choice: ProductChoice) -> None:
+        ours(choice, in_8_bits(256, 2048), in_8_bits(1024, 2048), torch.zeros(256, 1024, device="cuda").bfloat16())()
+
+    with ThreadPoolExecutor(len(choices)) as pool:
+        list(pool.map(lambda choice: attempt(str(choice), first, choice), choices))
+    torch.cuda.synchronize()
+    for rows, (name, inner) in ((rows, shape) for rows in ROWS for shape in (("output", 2048), ("down", 3072))):
+        inputs, weights, normed = in_8_bits(rows, inner), in_8_bits(1024, inner), in_8_bits(rows, 1024)
+        states = torch.randn(rows, 1024, device="cuda").bfloat16()
+        owed = torch.empty_like(states)
+        scales = torch.ones(rows, 1, device="cuda"), torch.full((1, 1024), 2.0**-16, device="cuda")
+        product = partial(scaled, inputs, weights, scales, owed)
+        add = partial(kernels.norm, states, entry, normed, owed=owed)
+        norm = partial(kernels.norm, states, entry, normed)
+        spent = [attempt(name, common.median_ms, step, 15) or float("nan") for step in (product, add, norm)]
+        say(f"rows {rows} {name}: library {spent[0] * 1000:.0f} us, norm that adds {spent[1] * 1000:.0f} us: "
+            f"{(spent[0] + spent[1]) * 1000:.0f} us; plain norm {spent[2] * 1000:.0f} us")  # fmt: skip
+        for choice in choices:
+            wanted = (states.float() + product().float()).bfloat16()
+            step = ours(choice, inputs, weights, got := states.clone())
+            attempt(str(choice), step)
+            wrong = float((got - wanted).float().norm() / wanted.float().norm())
+            took = attempt(str(choice), common.median_ms, step, 15)
+            if took:
+                say(f"  {took * 1000:5.0f} us, with plain norm {(took + spent[2]) * 1000:5.0f} us, differs by "
+                    f"{wrong:.1e}: {choice}")  # fmt: skip
+
+
 if __name__ == "__main__":
     part, folder = sys.argv[1:3]
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     say(torch.cuda.get_device_name(), "torch", torch.__version__, "CUDA", torch.version.cuda)
-    steps = {"table": table, "drift": drift, "tiny": lambda: tiny(folder), "products": products, "gate": gate}
+    steps: dict[str, Callable[[], None]] = {
+        "table": table, "drift": drift, "tiny": partial(tiny, folder), "products": products, "gate": gate,
+        "adding": adding,
+    }  # fmt: skip
     attempt(part, steps[part])

@@ -178,6 +178,7 @@ def test_a_broken_file_is_refused(tied_model: Model, tmp_path: Path) -> None:
 def test_version_and_capacity_are_known_before_loading() -> None:
     engine = PackedEngine(Settings())
     assert engine.version.startswith("packed torch 2")
+    assert PackedEngine(Settings(quantization="fp8")).version == f"{engine.version} fp8"
     assert engine.capacity.max_prompt_tokens == 64
     assert engine.capacity.batch_documents >= 1000
 

@@ -1,5 +1,6 @@
 """The packed model behind the engine protocol: picks the device, bounds the memory, turns failures into errors."""
 
+import contextlib
 import importlib.metadata
 import logging
 from collections.abc import Callable, Sequence
@@ -36,11 +37,11 @@ class PackedEngine:
 
     @property
     def version(self) -> str:
-        """`packed` and the version of torch that computes."""
-        try:
-            return f"packed torch {importlib.metadata.version('torch')}"
-        except importlib.metadata.PackageNotFoundError:
-            return "packed"
+        """`packed`, the version of torch that computes, and fp8 where it does so in 8 bits."""
+        names = ["packed"]
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            names.append(f"torch {importlib.metadata.version('torch')}")
+        return " ".join([*names, *filter(None, [self._settings.quantization])])
 
     @property
     def capacity(self) -> Capacity:
