@@ -71,7 +71,6 @@ class AttentionCase:
         kernels.attend(
             self.qkv[:rows, :2048], keys, values, self.output[:rows], query_norm=self.query_norm,
             key_norm=self.key_norm, positions=self.positions, tiles=tiles,
-            count=torch.tensor([len(tiles)], dtype=torch.int32, device="cuda"), programs=len(tiles),
             last=self.last if last else None, choice=choice,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from reranker_service.engines.packed.triton_matmul import gate_up_kernel
 
 # Most bytes of shared memory that one block may have, by compute capability.
 SHARED = {75: 64 * 1024, 80: 163 * 1024, 89: 99 * 1024, 90: 227 * 1024}
-TABLES = {"cos": "*fp32", "sin": "*fp32", "positions": "*i32", "last": "*i32", "tiles": "*i32", "count": "*i32"}
+TABLES = {"cos": "*fp32", "sin": "*fp32", "positions": "*i32", "last": "*i32", "tiles": "*i32"}
 NUMBERS = {"query_stride": "i32", "key_stride": "i32", "output_stride": "i32", "eps": "fp32", "scale": "fp32"}
 
 

@@ -54,7 +54,7 @@ def _launches(config: ModelConfig, choices: Choices, dtype: Any, fp8: bool) -> l
     def attend(choice: AttentionChoice, last: Any, output: Any = mixed) -> Callable[[], None]:
         return lambda: kernels.attend(
             queries, keys, values, output, query_norm=head_norm, key_norm=head_norm, positions=places,
-            tiles=tiles, count=places, programs=1, last=last, choice=choice,
+            tiles=tiles, last=last, choice=choice,
         )  # fmt: skip
 
     launches: list[Callable[[], None]] = [

@@ -25,10 +25,10 @@ from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
 
 # Graphs are captured for multiples of so many tokens up to so many; a part is padded to the next.
 GRAPH_STEPS = ((4096, 128), (8192, 256), (1 << 30, 1024))
-# Room in a graph for documents, each with tiles of its own: one for so many tokens.
-TOKENS_PER_DOCUMENT = 8
-# Programs of attention beyond one for each full tile: what is captured runs as many, whatever there is to do.
-SPARE_PROGRAMS = 32
+# Room in a graph for documents, one for so many tokens, and for heads' tiles. Programs of attention for which there is no
+# tile end at once, but not for nothing. A part of shorter documents takes the graph of a larger one.
+TOKENS_PER_DOCUMENT = 12
+SPARE_TILES = 32
 # Uploads that may be on their way at once.
 UPLOADS = 4
 
@@ -141,13 +141,16 @@ class GpuModel:
         self._graphs[_bucket(tokens)] = self._capture(size)
 
     def _graph_for(self, exact: Shape) -> _Graph | None:
-        graph = self._graphs.get(_bucket(exact.tokens))
+        room = max(exact.tokens, exact.documents * TOKENS_PER_DOCUMENT)
+        graph = self._graphs.get(_bucket(room))
         return graph if graph is not None and graph.shape.holds(exact) else None
 
     @torch.inference_mode()
     def _capture(self, tokens: int) -> _Graph:
         documents = tokens // TOKENS_PER_DOCUMENT
-        shape = Shape(tokens, documents, tokens // self._choices.attention.tile + documents, documents)
+        # Most tiles come from documents of one token more than a tile, unless documents are shorter.
+        tiles = max(documents, 2 * tokens // (self._choices.attention.tile + 1)) + SPARE_TILES
+        shape = Shape(tokens, documents, tiles, documents)
         buffer = torch.zeros(shape.total, dtype=torch.int32, device=self._device)
         scores = torch.empty(documents, dtype=torch.float32, device=self._device)
         inputs = views(buffer, shape)
@@ -206,8 +209,6 @@ class GpuModel:
             key_norm=layer.key_norm,
             positions=inputs.positions,
             tiles=tiles,
-            count=inputs.counts[0 if last is None else 1],
-            programs=min(len(tiles), inputs.ids.shape[0] // self._choices.attention.tile + SPARE_PROGRAMS),
             last=last,
             choice=self._choices.attention if last is None else self._choices.last_attention,
         )

@@ -81,17 +81,14 @@ class Kernels:
         key_norm: Tensor,
         positions: Tensor,
         tiles: Tensor,
-        count: Tensor,
-        programs: int,
         last: Tensor | None,
         choice: AttentionChoice,
     ) -> None:
         """Attention of raw queries (rows, heads * head_dim) to raw or prepared keys (tokens, kv_heads * head_dim).
 
-        The first `count[0]` of `tiles` are computed, by `programs` programs a key head. `last` (rows,) names the
-        tokens that rows stand for; None: row and token are the same.
+        `last` (rows,) names the tokens that rows stand for; None: row and token are the same.
         """
-        attention_kernel[(programs, self._config.kv_heads)](
+        attention_kernel[(tiles.shape[0], self._config.kv_heads)](
             queries,
             keys,
             values,
@@ -103,7 +100,6 @@ class Kernels:
             positions,
             positions if last is None else last,
             tiles,
-            count,
             queries.stride(0),
             keys.stride(0),
             output.stride(0),

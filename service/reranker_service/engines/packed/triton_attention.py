@@ -45,7 +45,6 @@ def attention_kernel(
     positions,
     last,
     tiles,
-    count,
     query_stride,
     key_stride,
     output_stride,
@@ -60,73 +59,73 @@ def attention_kernel(
     BLOCK: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """Attention of the tiles program_id(0), and so many programs further on, for key head program_id(1).
+    """Attention of tile program_id(0) for key head program_id(1).
 
-    count: how many tiles there are, on the device: a captured launch has as many programs as it had when captured.
     LAST: rows are documents, and `last` names the token each stands for; else rows are tokens.
     KEYS_READY: keys were normed and rotated before. `scale` includes log2(e): the softmax is taken to base 2.
     """
     DIM: tl.constexpr = 2 * HALF
     head = tl.program_id(1)
-    for number in range(tl.program_id(0), tl.load(count), tl.num_programs(0)):
-        tile = tiles + number * 6
-        row_start = tl.load(tile)
-        rows = tl.load(tile + 1)
-        prefix_start = tl.load(tile + 2)
-        prefix = tl.load(tile + 3)
-        key_start = tl.load(tile + 4)
-        total = prefix + tl.load(tile + 5) - key_start
+    tile = tiles + tl.program_id(0) * 6
+    row_start = tl.load(tile)
+    rows = tl.load(tile + 1)
+    if rows == 0:
+        return
+    prefix_start = tl.load(tile + 2)
+    prefix = tl.load(tile + 3)
+    key_start = tl.load(tile + 4)
+    total = prefix + tl.load(tile + 5) - key_start
 
-        line = tl.arange(0, TILE * GROUP_PADDED)
-        row = row_start + line // GROUP_PADDED
-        member = line % GROUP_PADDED
-        live = (line // GROUP_PADDED < rows) & (member < GROUP)
-        token = tl.load(last + row, mask=live, other=0) if LAST else row
-        position = tl.load(positions + token, mask=live, other=0)
-        own_keys = keys + head * DIM
-        base = queries + (head * GROUP + member)[:, None] * DIM
-        q1, q2 = _rotated(base, query_stride, row, live, query_norm, cos, sin, position, eps, HALF)
-        q1 = (q1 * scale).to(queries.dtype.element_ty)
-        q2 = (q2 * scale).to(queries.dtype.element_ty)
+    line = tl.arange(0, TILE * GROUP_PADDED)
+    row = row_start + line // GROUP_PADDED
+    member = line % GROUP_PADDED
+    live = (line // GROUP_PADDED < rows) & (member < GROUP)
+    token = tl.load(last + row, mask=live, other=0) if LAST else row
+    position = tl.load(positions + token, mask=live, other=0)
+    own_keys = keys + head * DIM
+    base = queries + (head * GROUP + member)[:, None] * DIM
+    q1, q2 = _rotated(base, query_stride, row, live, query_norm, cos, sin, position, eps, HALF)
+    q1 = (q1 * scale).to(queries.dtype.element_ty)
+    q2 = (q2 * scale).to(queries.dtype.element_ty)
 
-        best = tl.full([TILE * GROUP_PADDED], float("-inf"), tl.float32)
-        weight = tl.zeros([TILE * GROUP_PADDED], tl.float32)
-        mixed = tl.zeros([TILE * GROUP_PADDED, DIM], tl.float32)
-        lane = tl.arange(0, HALF)
-        wide = tl.arange(0, DIM)
-        for start in range(0, total, BLOCK):
-            slot = start + tl.arange(0, BLOCK)
-            shared = slot < prefix
-            there = slot < total
-            key = tl.where(shared, prefix_start + slot, key_start + slot - prefix)
-            if KEYS_READY:
-                at = own_keys + key.to(tl.int64)[:, None] * key_stride + lane[None, :]
-                k1 = tl.load(at, mask=there[:, None], other=0.0)
-                k2 = tl.load(at + HALF, mask=there[:, None], other=0.0)
-            else:
-                place = tl.load(positions + key, mask=there, other=0)
-                k1, k2 = _rotated(own_keys, key_stride, key, there, key_norm, cos, sin, place, eps, HALF)
-                k1 = k1.to(queries.dtype.element_ty)
-                k2 = k2.to(queries.dtype.element_ty)
-            logits = tl.dot(q1, tl.trans(k1), input_precision=PRECISION)
-            logits = tl.dot(q2, tl.trans(k2), logits, input_precision=PRECISION)
-            mine = (key[None, :] <= token[:, None]) & there[None, :]
-            logits = tl.where(shared[None, :] | mine, logits, float("-inf"))
-            higher = tl.maximum(best, tl.max(logits, 1))
-            # A row may see nothing of this block, and nothing yet at all.
-            anchor = tl.where(higher == float("-inf"), 0.0, higher)
-            chance = tl.exp2(logits - anchor[:, None])
-            fade = tl.exp2(best - anchor)
-            weight = weight * fade + tl.sum(chance, 1)
-            at = values + head * DIM + key.to(tl.int64)[:, None] * key_stride + wide[None, :]
-            held = tl.load(at, mask=there[:, None], other=0.0)
-            mixed = mixed * fade[:, None]
-            mixed = tl.dot(chance.to(held.dtype), held, mixed, input_precision=PRECISION)
-            best = higher
+    best = tl.full([TILE * GROUP_PADDED], float("-inf"), tl.float32)
+    weight = tl.zeros([TILE * GROUP_PADDED], tl.float32)
+    mixed = tl.zeros([TILE * GROUP_PADDED, DIM], tl.float32)
+    lane = tl.arange(0, HALF)
+    wide = tl.arange(0, DIM)
+    for start in range(0, total, BLOCK):
+        slot = start + tl.arange(0, BLOCK)
+        shared = slot < prefix
+        there = slot < total
+        key = tl.where(shared, prefix_start + slot, key_start + slot - prefix)
+        if KEYS_READY:
+            at = own_keys + key.to(tl.int64)[:, None] * key_stride + lane[None, :]
+            k1 = tl.load(at, mask=there[:, None], other=0.0)
+            k2 = tl.load(at + HALF, mask=there[:, None], other=0.0)
+        else:
+            place = tl.load(positions + key, mask=there, other=0)
+            k1, k2 = _rotated(own_keys, key_stride, key, there, key_norm, cos, sin, place, eps, HALF)
+            k1 = k1.to(queries.dtype.element_ty)
+            k2 = k2.to(queries.dtype.element_ty)
+        logits = tl.dot(q1, tl.trans(k1), input_precision=PRECISION)
+        logits = tl.dot(q2, tl.trans(k2), logits, input_precision=PRECISION)
+        mine = (key[None, :] <= token[:, None]) & there[None, :]
+        logits = tl.where(shared[None, :] | mine, logits, float("-inf"))
+        higher = tl.maximum(best, tl.max(logits, 1))
+        # A row may see nothing of this block, and nothing yet at all.
+        anchor = tl.where(higher == float("-inf"), 0.0, higher)
+        chance = tl.exp2(logits - anchor[:, None])
+        fade = tl.exp2(best - anchor)
+        weight = weight * fade + tl.sum(chance, 1)
+        at = values + head * DIM + key.to(tl.int64)[:, None] * key_stride + wide[None, :]
+        held = tl.load(at, mask=there[:, None], other=0.0)
+        mixed = mixed * fade[:, None]
+        mixed = tl.dot(chance.to(held.dtype), held, mixed, input_precision=PRECISION)
+        best = higher
 
-        mixed = mixed / weight[:, None]
-        at = output + row.to(tl.int64)[:, None] * output_stride + (head * GROUP + member)[:, None] * DIM + wide[None, :]
-        tl.store(at, mixed.to(output.dtype.element_ty), mask=live[:, None])
+    mixed = mixed / weight[:, None]
+    at = output + row.to(tl.int64)[:, None] * output_stride + (head * GROUP + member)[:, None] * DIM + wide[None, :]
+    tl.store(at, mixed.to(output.dtype.element_ty), mask=live[:, None])
 
 
 @triton.jit(do_not_specialize=["tokens"])

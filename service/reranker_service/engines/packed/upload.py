@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,7 +26,7 @@ class Shape:
     def sections(self) -> tuple[int, ...]:
         """Integers in each section of an upload, in the order of `Inputs`."""
         tiles, ends = TILE_FIELDS * self.tiles, TILE_FIELDS * self.last_tiles
-        return self.tokens, self.tokens, self.documents, 2 * ALIGNED, tiles, ends
+        return self.tokens, self.tokens, self.documents, tiles, ends
 
     @property
     def total(self) -> int:
@@ -46,15 +45,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A part on the device, views of one buffer; see `plan.Part` and the tiles there.
-
-    counts: (2, 4) how many of `tiles` and of `last_tiles` there are, each first in its row; the others are none.
-    """
+    """A part on the device, views of one buffer; see `plan.Part` and the tiles there."""
 
     ids: Tensor
     positions: Tensor
     last: Tensor
-    counts: Tensor
     tiles: Tensor
     last_tiles: Tensor
 
@@ -82,10 +77,8 @@ class AnswerMemory:
 
 
 def fill(buffer: Ints, shape: Shape, part: Part, tiles: Ints, ends: Ints) -> None:
-    """Write a part into `buffer` in the order of `views`, zeros where the shape is larger."""
-    counts = np.zeros((2, ALIGNED), np.int32)
-    counts[:, 0] = len(tiles), len(ends)
-    arrays = (part.ids, part.positions, part.last, counts.ravel(), tiles.ravel(), ends.ravel())
+    """Write a part into `buffer` in the order of `views`, zeros where the shape is larger: no rows, no keys."""
+    arrays = (part.ids, part.positions, part.last, tiles.ravel(), ends.ravel())
     place = 0
     for array, size in zip(arrays, shape.sections, strict=True):
         buffer[place : place + len(array)] = array
@@ -97,15 +90,7 @@ def views(buffer: Tensor, shape: Shape) -> Inputs:
     """The sections of an upload."""
     pieces = buffer.split([_aligned(size) for size in shape.sections])
     exact = [piece[:size] for piece, size in zip(pieces, shape.sections, strict=True)]
-    ids, positions, last, counts, tiles, last_tiles = exact
-    return Inputs(
-        ids,
-        positions,
-        last,
-        counts.view(2, ALIGNED),
-        tiles.view(-1, TILE_FIELDS),
-        last_tiles.view(-1, TILE_FIELDS),
-    )
+    return Inputs(*exact[:3], *(each.view(-1, TILE_FIELDS) for each in exact[3:]))
 
 
 def _aligned(size: int) -> int:
