@@ -52,7 +52,7 @@ class Reading:
     check: PodCheck | None = None
     fault: str | None = None
     download: str | None = None
-    """How far the download of its model is, for people; None where there is none now."""
+    """What it does about its model and how far that is, for people; None where it downloads nothing now."""
 
     @property
     def is_final(self) -> bool:
@@ -143,7 +143,7 @@ def next_baselines(present: Mapping[str, str], key: str, readings: Sequence[Read
 def _download(loading: object) -> str | None:
     if not isinstance(loading, Mapping) or loading.get("stage") != "downloading":
         return None
-    return str(loading.get("message") or "it has begun")
+    return str(loading.get("message") or "downloads the model")
 
 
 def _recording(body: Mapping[str, Any], check: Mapping[str, Any]) -> Mapping[str, Any] | None:

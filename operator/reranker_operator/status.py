@@ -164,7 +164,7 @@ def _download(seen: Observation) -> Failure | None:
     found = next((reading for reading in seen.readings if reading.download is not None), None)
     if found is None:
         return None
-    return Failure(reasons.DOWNLOADING, f"the pod {found.pod} downloads its model: {found.download}")
+    return Failure(reasons.DOWNLOADING, f"the pod {found.pod} {found.download}")
 
 
 def _proof(seen: Observation, rollout: _Rollout) -> Proof:

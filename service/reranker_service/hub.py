@@ -39,9 +39,9 @@ class Transfer:
     waits: bool
 
     def __str__(self) -> str:
-        """For people: `412 of 1192 MiB`."""
-        figures = f"{self.done // MIB} of {-(-self.total // MIB)} MiB"
-        return f"{figures}, by another process that shares the cache" if self.waits else figures
+        """What the process does, for people: `downloads the model: 412 of 1192 MiB`."""
+        doing = "waits for another process to download the model" if self.waits else "downloads the model"
+        return f"{doing}: {self.done // MIB} of {-(-self.total // MIB)} MiB"
 
 
 OnTransfer = Callable[[Transfer], None]
@@ -158,7 +158,7 @@ class _HubModel:
             transfer = Transfer(self._present(sizes), sum(sizes.values()), waits)
             self._on_transfer(transfer)
             if time.monotonic() - logged >= LOG_EVERY_S:
-                log.info("downloading %s: %s", self._name, transfer)
+                log.info("%s %s", self._name, transfer)
                 logged = time.monotonic()
 
     def _sizes(self) -> Mapping[str, int] | None:

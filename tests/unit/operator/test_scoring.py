@@ -88,8 +88,9 @@ def test_health_of_something_else_is_a_fault():
 
 
 def test_download_is_told_while_it_lasts():
-    loading = {"stage": "downloading", "message": "412 of 1192 MiB"}
-    assert parse_health("p", {**health("pending"), "loading": loading}).download == "412 of 1192 MiB"
+    message = "downloads the model: 412 of 1192 MiB"
+    loading = {"stage": "downloading", "message": message}
+    assert parse_health("p", {**health("pending"), "loading": loading}).download == message
     assert parse_health("p", {**health("pending"), "loading": {"stage": "warming_up"}}).download is None
     assert parse_health("p", {**health("passed"), "loading": None}).download is None
 

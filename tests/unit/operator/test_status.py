@@ -224,7 +224,7 @@ def test_pod_that_failed_its_check_is_the_reason_why_nothing_serves():
 
 
 def downloading() -> Reading:
-    loading = {"stage": "downloading", "message": "412 of 1192 MiB"}
+    loading = {"stage": "downloading", "message": "downloads the model: 412 of 1192 MiB"}
     return parse_health("p", {"score_check": {"status": "pending"}, "loading": loading})
 
 
@@ -232,7 +232,7 @@ def test_download_is_told_where_nothing_serves_yet():
     status = observe(deployment=deployment(readyReplicas=0, availableReplicas=0), readings=[downloading()])
     assert words(status, "Available") == ("False", "Downloading")
     assert words(status, "Progressing") == ("True", "Downloading")
-    assert condition(status, "Available")["message"] == "the pod p downloads its model: 412 of 1192 MiB"
+    assert condition(status, "Available")["message"] == "the pod p downloads the model: 412 of 1192 MiB"
 
 
 def test_download_of_a_further_pod_is_told_of_the_rollout_only_and_after_a_failure():
