@@ -3,12 +3,9 @@
 import dataclasses
 import json
 import sys
-import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,35 +13,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from hack.gpu import bench, common
-from hack.gpu.adding_product import adding_kernel
 from hack.gpu.common import SMALL, say
-from reranker_service.engines.packed.choices import Choices, ProductChoice
+from hack.gpu.fp8_kernels import adding, attempt, gate, in_8_bits, per_row, per_tensor, products, scaled, tflops
+from reranker_service.engines.packed.choices import Choices
 from reranker_service.engines.packed.compiling import start_compiling
 from reranker_service.engines.packed.config import ModelConfig, read_config
 from reranker_service.engines.packed.fp8 import FP8, LARGEST, Matrix, quantise
 from reranker_service.engines.packed.fp8_reference import Fp8Reference
 from reranker_service.engines.packed.gpu import GpuModel
-from reranker_service.engines.packed.kernels import GateProduct, Kernels
 from reranker_service.engines.packed.plan import plan
 from reranker_service.engines.packed.reference import ReferenceModel
 from reranker_service.engines.packed.weights import ModelWeights, load_weights
 from reranker_service.scoring.prompt_arrays import Prompts
 
 COUNTS = (100, 200, 400, 600, 800, 1000)
-# Rows of the products at n=1000 and n=100, and the shapes of the 0.6B model's: outputs, inputs.
-ROWS = (28416, 2944)
-SHAPES = {"qkv": (4096, 1024), "output": (1024, 2048), "gate": (6144, 1024), "down": (1024, 3072)}
 MOST = 32768
-
-
-def attempt(what: str, step: Callable[..., Any], *arguments: Any) -> Any:
-    """What `step` returns; of an error a line is printed, and None returned."""
-    try:
-        return step(*arguments)
-    except Exception as error:  # noqa: BLE001 - a variant that does not work is a result
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        say(f"{what} FAILED: {type(error).__name__}: {str(error)[:400]} ({Path(place.filename).name}:{place.lineno})")
-        return None
 
 
 class RowScaled(Fp8Reference):
@@ -70,29 +53,6 @@ def compiled(config: ModelConfig, choices: Choices) -> None:
     start_compiling(config, choices, torch.bfloat16, fp8=True)()
     torch.cuda.synchronize()
     say("kernels compiled")
-
-
-def tflops(flops: float, step: Callable[[], object]) -> float:
-    return flops / common.median_ms(step, 9, 3) / 1e9
-
-
-def scaled(a: Tensor, b: Tensor, scales: tuple[Tensor, Tensor], out: Tensor, *, fast: bool = True) -> Tensor:
-    """The library's product of a (rows, inputs) and b (outputs, inputs) in 8 bits."""
-    return torch._scaled_mm(  # noqa: SLF001
-        a, b.t(), scale_a=scales[0], scale_b=scales[1], out_dtype=out.dtype, use_fast_accum=fast, out=out
-    )
-
-
-def per_row(rows: int, columns: int) -> tuple[Tensor, Tensor]:
-    return torch.ones(rows, 1, device="cuda"), torch.ones(1, columns, device="cuda")
-
-
-def per_tensor() -> tuple[Tensor, Tensor]:
-    return torch.ones((), device="cuda"), torch.ones((), device="cuda")
-
-
-def in_8_bits(rows: int, columns: int) -> Tensor:
-    return (torch.randn(rows, columns, device="cuda") * 16).to(FP8)
 
 
 def table() -> None:
@@ -236,129 +196,6 @@ def plain(model: ReferenceModel, batch: Sequence[Prompts]) -> np.ndarray:
     for part in plan(batch, 8192):
         scores[part.prompts] = model.forward(part).float().cpu().numpy()
     return scores
-
-
-def products() -> None:
-    """TFLOP/s of the library at the model's shapes."""
-    for rows, (name, (columns, inner)) in ((rows, shape) for rows in ROWS for shape in SHAPES.items()):
-        flops = 2.0 * rows * columns * inner
-        out = torch.zeros(rows, columns, device="cuda", dtype=torch.bfloat16)
-        a, b = torch.randn(rows, inner, device="cuda").bfloat16(), torch.randn(columns, inner, device="cuda").bfloat16()
-        a8, b8 = in_8_bits(rows, inner), in_8_bits(columns, inner)
-        by_row, by_tensor = per_row(rows, columns), per_tensor()
-        blocks = (
-            torch.ones(inner // 128, rows, device="cuda").t(),
-            torch.ones(inner // 128, columns, device="cuda"),
-        )
-        variants: dict[str, Callable[[], object]] = {
-            "bf16": lambda: torch.mm(a, b.t(), out=out),  # noqa: B023
-            "bf16 adding": lambda: out.addmm_(a, b.t(), beta=0.5),  # noqa: B023
-            "fp8 row-wise": lambda: scaled(a8, b8, by_row, out),  # noqa: B023
-            "tensor-wise": lambda: scaled(a8, b8, by_tensor, out),  # noqa: B023
-            "row-wise exact sums": lambda: scaled(a8, b8, by_row, out, fast=False),  # noqa: B023
-            "tensor-wise exact sums": lambda: scaled(a8, b8, by_tensor, out, fast=False),  # noqa: B023
-            "blocks of 128": lambda: scaled(a8, b8, blocks, out, fast=False),  # noqa: B023
-        }
-        if name in {"qkv", "gate"}:
-            del variants["bf16 adding"]
-        found = {kind: attempt(f"{name} {kind}", tflops, flops, step) for kind, step in variants.items()}
-        texts = [f"{kind} {reached:.0f}" for kind, reached in found.items() if reached]
-        say(f"rows {rows:5} {name:>6} {columns} x {inner}, TFLOP/s: {', '.join(texts)}")
-
-
-def gate() -> None:
-    """The gate product in 8 bits: ours in several tiles, and the library's with a second kernel."""
-    kernels = Kernels(SMALL, positions=160, device="cuda", keys_ready=True)
-    programs = torch.cuda.get_device_properties(0).multi_processor_count
-    tiles = [(128, 256, 128, 16, 8, 4), (128, 256, 128, 8, 8, 3), (128, 256, 64, 16, 8, 4), (256, 128, 128, 16, 8, 4),
-             (256, 128, 128, 8, 8, 3), (128, 128, 128, 16, 4, 4), (128, 128, 128, 16, 8, 5)]  # fmt: skip
-    choices = [ProductChoice(*tile) for tile in tiles]
-    weights, scales = in_8_bits(6144, 1024), torch.full((6144,), 2.0**-15, device="cuda")
-
-    def ours(choice: ProductChoice, states: Tensor, inner: Tensor) -> Callable[[], None]:
-        product = GateProduct(choice, programs)
-        described = product.describe_weights(weights)
-        return lambda: product(states, described, inner, scales)
-
-    def first(choice: ProductChoice) -> None:
-        ours(choice, in_8_bits(256, 1024), torch.empty(256, 3072, dtype=FP8, device="cuda"))()
-
-    with ThreadPoolExecutor(len(choices)) as pool:
-        list(pool.map(lambda choice: attempt(str(choice), first, choice), choices))
-    torch.cuda.synchronize()
-    say("gate products compiled")
-    for rows in ROWS:
-        flops = 2.0 * rows * 6144 * 1024
-        states, inner = in_8_bits(rows, 1024), torch.empty(rows, 3072, dtype=FP8, device="cuda")
-        pairs = torch.empty(rows, 6144, dtype=torch.bfloat16, device="cuda")
-        by_row = torch.ones(rows, 1, device="cuda"), scales[None]
-
-        def library() -> None:
-            scaled(states, weights, by_row, pairs)  # noqa: B023
-            kernels.silu_mul(pairs, inner)  # noqa: B023
-
-        attempt("library", library)
-        wanted = inner.float()
-        spent = attempt("library", common.median_ms, library, 15)
-        say(f"rows {rows}: library and second kernel {(spent or float('nan')) * 1000:.0f} us")
-        for choice in choices:
-            step = ours(choice, states, inner)
-            inner.zero_()
-            spent = attempt(str(choice), common.median_ms, step, 15)
-            if spent:
-                wrong = float((inner.float() - wanted).norm() / wanted.norm())
-                say(f"  {spent * 1000:6.0f} us {flops / spent / 1e9:5.0f} TFLOP/s, differs by {wrong:.1e}: {choice}")
-
-
-def adding() -> None:
-    """A product and the norm behind it: either of the two may add to the states."""
-    kernels = Kernels(SMALL, positions=160, device="cuda", keys_ready=True)
-    programs = torch.cuda.get_device_properties(0).multi_processor_count
-    entry = torch.ones(1024, device="cuda")
-    tiles = [(128, 128, 128, 16, 8, 4), (128, 128, 128, 8, 8, 4), (128, 128, 128, 16, 4, 4), (128, 128, 64, 16, 8, 6)]
-    choices = [ProductChoice(*tile) for tile in tiles]
-
-    def ours(choice: ProductChoice, inputs: Tensor, weights: Tensor, states: Tensor) -> Callable[[], None]:
-        describe = GateProduct(choice, programs).describe
-        scales = torch.full((1024,), 2.0**-16, device="cuda")
-        sizes = {"ROWS": choice.rows, "COLUMNS": choice.columns, "INNER": choice.inner, "BAND": choice.band}
-        held = describe(weights, choice.columns, choice.inner)
-
-        def step() -> None:
-            adding_kernel[(programs,)](
-                describe(inputs, choice.rows, choice.inner), held, describe(states, choice.rows, choice.columns),
-                scales, inputs.shape[0], 1024, inputs.shape[1], **sizes, PROGRAMS=programs, num_warps=choice.warps,
-                num_stages=choice.stages,
-            )  # fmt: skip
-
-        return step
-
-    def first(choice: ProductChoice) -> None:
-        ours(choice, in_8_bits(256, 2048), in_8_bits(1024, 2048), torch.zeros(256, 1024, device="cuda").bfloat16())()
-
-    with ThreadPoolExecutor(len(choices)) as pool:
-        list(pool.map(lambda choice: attempt(str(choice), first, choice), choices))
-    torch.cuda.synchronize()
-    for rows, (name, inner) in ((rows, shape) for rows in ROWS for shape in (("output", 2048), ("down", 3072))):
-        inputs, weights, normed = in_8_bits(rows, inner), in_8_bits(1024, inner), in_8_bits(rows, 1024)
-        states = torch.randn(rows, 1024, device="cuda").bfloat16()
-        owed = torch.empty_like(states)
-        scales = torch.ones(rows, 1, device="cuda"), torch.full((1, 1024), 2.0**-16, device="cuda")
-        product = partial(scaled, inputs, weights, scales, owed)
-        add = partial(kernels.norm, states, entry, normed, owed=owed)
-        norm = partial(kernels.norm, states, entry, normed)
-        spent = [attempt(name, common.median_ms, step, 15) or float("nan") for step in (product, add, norm)]
-        say(f"rows {rows} {name}: library {spent[0] * 1000:.0f} us, norm that adds {spent[1] * 1000:.0f} us: "
-            f"{(spent[0] + spent[1]) * 1000:.0f} us; plain norm {spent[2] * 1000:.0f} us")  # fmt: skip
-        for choice in choices:
-            wanted = (states.float() + product().float()).bfloat16()
-            step = ours(choice, inputs, weights, got := states.clone())
-            attempt(str(choice), step)
-            wrong = float((got - wanted).float().norm() / wanted.float().norm())
-            took = attempt(str(choice), common.median_ms, step, 15)
-            if took:
-                say(f"  {took * 1000:5.0f} us, with plain norm {(took + spent[2]) * 1000:5.0f} us, differs by "
-                    f"{wrong:.1e}: {choice}")  # fmt: skip
 
 
 if __name__ == "__main__":
