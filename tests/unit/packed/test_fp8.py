@@ -12,7 +12,7 @@ from tests.service.texts import QUERY, documents
 from torch import Tensor
 
 from reranker_service.engines.packed.config import UnsupportedModelError, read_config
-from reranker_service.engines.packed.fp8 import FP8, LARGEST, Matrix, quantise
+from reranker_service.engines.packed.fp8 import FP8, LARGEST, Fp8Layer, Matrix, quantise, quantise_layer
 from reranker_service.engines.packed.fp8_reference import Fp8Reference
 from reranker_service.engines.packed.plan import plan
 from reranker_service.engines.packed.reference import ReferenceModel
@@ -116,6 +116,21 @@ def test_all_layers_but_the_last_take_one_byte_a_weight(tied_model: Model) -> No
             assert matrix.values.shape == getattr(plain, name).shape
             assert matrix.values.element_size() == 1
             assert torch.equal(matrix.values.float().abs().amax(1), torch.full((len(matrix.values),), LARGEST))
+
+
+def test_layers_may_be_quantised_as_they_are_read(tied_model: Model) -> None:
+    config = read_config(tied_model.folder)
+    together = weights_of(tied_model.folder)
+    quantised = quantise(config, together)
+    taken: list[Fp8Layer] = []
+    rest = load_weights(
+        tied_model.folder, config, yes_id=YES, no_id=NO, device="cpu", dtype=torch.float32,
+        take=lambda layer: taken.append(quantise_layer(config, layer)),
+    )  # fmt: skip
+    assert torch.equal(rest.layers[0].qkv, together.layers[0].qkv)
+    assert (len(taken), len(rest.layers)) == (len(quantised), 1)
+    for one, other in zip(taken, quantised, strict=True):
+        assert torch.equal(one.down.values.float(), other.down.values.float())
 
 
 def test_sizes_that_the_library_does_not_multiply_are_refused(tied_model: Model) -> None:

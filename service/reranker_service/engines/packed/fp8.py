@@ -94,11 +94,12 @@ def quantise(config: ModelConfig, weights: ModelWeights, kind: Any = FP8) -> lis
     check_shape(config)
     layers = []
     while len(weights.layers) > 1:
-        layers.append(_quantise_layer(config, weights.layers.pop(0), kind))
+        layers.append(quantise_layer(config, weights.layers.pop(0), kind))
     return layers
 
 
-def _quantise_layer(config: ModelConfig, layer: LayerWeights, kind: Any) -> Fp8Layer:
+def quantise_layer(config: ModelConfig, layer: LayerWeights, kind: Any = FP8) -> Fp8Layer:
+    """One layer in 8 bits, of a model that `check_shape` allows. `layer` stays as it is."""
     entry = state_scale(config)
     qkv = _matrix(layer.qkv.float() * layer.input_norm.float(), kind)
     values = slice(config.query_size + config.kv_size, None)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from reranker_service.engines.packed.config import ModelConfig
-from reranker_service.engines.packed.fp8 import quantise
+from reranker_service.engines.packed.fp8 import Fp8Layer, quantise_layer
 from reranker_service.engines.packed.loaded import (
     CPU_PART_TOKENS,
     DOCUMENTS,
@@ -22,7 +22,7 @@ from reranker_service.engines.packed.loaded import (
 )
 from reranker_service.engines.packed.plan import iterate
 from reranker_service.engines.packed.reference import ReferenceModel
-from reranker_service.engines.packed.weights import load_weights
+from reranker_service.engines.packed.weights import LayerWeights, load_weights
 from reranker_service.engines.protocol import EngineLoadError
 from reranker_service.scoring.prompt_arrays import Prompts
 
@@ -82,8 +82,21 @@ def load_on_gpu(
     dtype = getattr(torch, name)
     choices = choose(torch.cuda.get_device_capability(), name, config.group)
     compiled = start_compiling(config, choices, dtype, fp8=fp8)
-    weights = load_weights(folder, config, yes_id=ids[0], no_id=ids[1], device="cuda", dtype=dtype)
-    quantised = quantise(config, weights) if fp8 else []
+    quantised: list[Fp8Layer] = []
+
+    def quantise(layer: LayerWeights) -> None:
+        """As it is read: all layers in bfloat16 would take twice the memory, if only for a moment."""
+        quantised.append(quantise_layer(config, layer))
+
+    weights = load_weights(
+        folder,
+        config,
+        yes_id=ids[0],
+        no_id=ids[1],
+        device="cuda",
+        dtype=dtype,
+        take=quantise if fp8 else None,
+    )
     torch.cuda.empty_cache()
     on_step()
     compiled()

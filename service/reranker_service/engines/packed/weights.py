@@ -5,7 +5,7 @@ is their difference, so what is kept is one vector.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +46,18 @@ class ModelWeights:
 
 
 def load_weights(
-    folder: Path, config: ModelConfig, *, yes_id: int, no_id: int, device: str, dtype: Any
+    folder: Path,
+    config: ModelConfig,
+    *,
+    yes_id: int,
+    no_id: int,
+    device: str,
+    dtype: Any,
+    take: Callable[[LayerWeights], None] | None = None,
 ) -> ModelWeights:
     """Read every tensor once, to `device` and `dtype` (norms too, the direction to float32).
+
+    `take` gets each layer but the last as soon as it is read; it is then not among the result's.
 
     Raises:
         UnsupportedModelError: a tensor is missing, or has another shape than config.json says.
@@ -63,18 +72,20 @@ def load_weights(
             attention, mlp = f"layers.{index}.self_attn", f"layers.{index}.mlp"
             parts = [read(f"{attention}.{n}_proj.weight", s, hidden) for n, s in (("q", q), ("k", kv), ("v", kv))]
             gates = [read(f"{mlp}.{n}_proj.weight", config.intermediate, hidden) for n in ("gate", "up")]
-            layers.append(
-                LayerWeights(
-                    input_norm=read(f"layers.{index}.input_layernorm.weight", hidden),
-                    qkv=torch.cat(parts),
-                    query_norm=read(f"{attention}.q_norm.weight", config.head_dim),
-                    key_norm=read(f"{attention}.k_norm.weight", config.head_dim),
-                    output=read(f"{attention}.o_proj.weight", hidden, q),
-                    post_norm=read(f"layers.{index}.post_attention_layernorm.weight", hidden),
-                    gate_up=torch.cat(gates),
-                    down=read(f"{mlp}.down_proj.weight", hidden, config.intermediate),
-                )
+            layer = LayerWeights(
+                input_norm=read(f"layers.{index}.input_layernorm.weight", hidden),
+                qkv=torch.cat(parts),
+                query_norm=read(f"{attention}.q_norm.weight", config.head_dim),
+                key_norm=read(f"{attention}.k_norm.weight", config.head_dim),
+                output=read(f"{attention}.o_proj.weight", hidden, q),
+                post_norm=read(f"layers.{index}.post_attention_layernorm.weight", hidden),
+                gate_up=torch.cat(gates),
+                down=read(f"{mlp}.down_proj.weight", hidden, config.intermediate),
             )
+            if take is None or index == config.layers - 1:
+                layers.append(layer)
+            else:
+                take(layer)
         yes, no = (read.row(head, token) for token in (yes_id, no_id))
         return ModelWeights(embedding, layers, read("norm.weight", hidden), yes - no)
 
