@@ -161,6 +161,18 @@ def test_fit(case: str):
     assert message in verdict.message
 
 
+@pytest.mark.parametrize(("memory", "engine", "reason"), [
+    (8, {"quantization": "fp8"}, "SpecValid"),
+    (8, {}, "DoesNotFit"),
+    (6, {"quantization": "fp8"}, "DoesNotFit"),
+])  # fmt: skip
+def test_fp8_takes_a_byte_a_weight(memory: int, engine: dict[str, str], reason: str):
+    card = {"resource": "nvidia.com/gpu", "memoryGiB": memory, "computeCapability": "8.9", "dtype": "bfloat16"}
+    spec = {"backend": "qwen3_packed", "model": {"name": "Qwen/Qwen3-Reranker-8B"}, "gpu": {"type": "small"}}
+    verdict = make_plan(resource(**spec, engine=engine), [], make_settings(gpuProfiles={"small": card})).verdict
+    assert verdict.reason == reason
+
+
 def test_own_child_is_no_conflict():
     assert conflict(child("Service", "products"), resource()) is None
 
