@@ -19,8 +19,9 @@ _KNOWN_MODEL = re.compile(r"(?:^|/)Qwen3-Reranker-(0\.6B|4B|8B)(?:-seq-cls)?$", 
 _PARAMETERS = {"0.6B": 596_000_000, "4B": 4_020_000_000, "8B": 7_570_000_000}
 """Parameters that every backend holds. The largest has an output head besides, of which some keep two rows only."""
 _BYTES: dict[DType, int] = {"auto": 2, "float16": 2, "bfloat16": 2, "float32": 4}
-"""Bytes of a weight. On a GPU, auto means the checkpoint's own type: bfloat16 for the known models. For fp8 they are
-the same: weights are quantised on the card."""
+"""Bytes of a weight. On a GPU, auto means the checkpoint's own type: bfloat16 for the known models."""
+_QUANTIZED_BYTES = 1
+"""At least: embeddings and one layer keep their type."""
 
 
 class ProfileNotFoundError(Exception):
@@ -86,12 +87,13 @@ def check_fit(spec: RerankerDeploymentSpec, profile: GpuProfile) -> str | None:
     if parameters is None:
         return f"the size of the model {spec.model.name!r} is not known"
     dtype = dtype_of(spec, profile)
+    kind, each = (spec.engine.quantization, _QUANTIZED_BYTES) if spec.engine.quantization else (dtype, _BYTES[dtype])
     shards = spec.engine.tensor_parallel_size
-    needed = parameters * _BYTES[dtype] / shards / GIB
+    needed = parameters * each / shards / GIB
     if needed > profile.memory_gib:
         whole = "" if shards == 1 else f" on each of {shards} GPUs"
         raise DoesNotFitError(
-            f"the weights of {spec.model.name} take {needed:.1f} GiB in {dtype}{whole}; gpu.type {spec.gpu.type!r} has "
+            f"the weights of {spec.model.name} take {needed:.1f} GiB in {kind}{whole}; gpu.type {spec.gpu.type!r} has "
             f"{profile.memory_gib:g} GiB: use a larger GPU, a smaller model, float16, or a larger "
             "engine.tensorParallelSize"
         )
