@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from reranker_service.engines.protocol import Answers, Collect, Engine, EngineDead, EngineError, LogOdds
+from reranker_service.pacing import SMOOTHING, Pace
 from reranker_service.progress import Progress
 from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.work_queue import Job, Part, Submission, WorkQueue, cost
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 # How long before a submission's expected end the next one is chosen: this, and as long as it usually takes to begin
 # one. Choosing later lets a request that comes in meanwhile into it; choosing too late lets the device wait.
 LEAD_S = 0.002
-SMOOTHING = 0.2
+# How often the device is asked meanwhile whether it has finished earlier.
+POLL_S = 0.0005
 # How soon a thread that wants the interpreter gets it from one that computes. The default of 5 ms is as long as a
 # small request takes, and the engine's thread needs the interpreter each time that its device has finished.
 SWITCH_INTERVAL_S = 0.0005
@@ -69,7 +71,7 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: str | None = None
-        self._pace = 0.0
+        self._pace = Pace()
         self._begin_s = 0.0
         self._free_at = 0.0
 
@@ -188,10 +190,9 @@ class Dispatcher:
 
     def _await_turn(self, running: Running) -> None:
         """Leave open what comes next for as long as the device has enough to do."""
-        lead = LEAD_S + self._begin_s
-        spare = running.begun_at + self._pace * running.cost - lead - time.monotonic()
-        if spare > 0:
-            time.sleep(spare)
+        until = running.begun_at + self._pace.expected(running.cost) - LEAD_S - self._begin_s
+        while (left := until - time.monotonic()) > 0 and not self._engine.idle():
+            time.sleep(min(left, POLL_S))
 
     def _begin(self, submission: Submission) -> Running:
         self._progress.begin()
@@ -212,9 +213,13 @@ class Dispatcher:
         began = max(running.begun_at, self._free_at)
         outcomes, device_s = self._outcomes(running.submission, running.collect)
         seconds = time.monotonic() - began if device_s is None else device_s
+        log.debug(
+            "%d ids: %.1f ms, begun %.1f ms after those before had ended, known %.1f ms later",
+            running.cost, 1e3 * seconds, 1e3 * (running.begun_at - self._free_at),
+            1e3 * (time.monotonic() - began - seconds),
+        )  # fmt: skip
         self._free_at = began + seconds
-        pace = seconds / max(1, running.cost)
-        self._pace += (pace - self._pace) * (SMOOTHING if self._pace else 1.0)
+        self._pace.observe(running.cost, seconds)
         self._post(self._deliver, running.submission, outcomes, seconds)
 
     def _outcomes(self, submission: Submission, collect: Collect) -> tuple[list[Outcome], float | None]:

@@ -112,6 +112,9 @@ class Engine(Protocol):
             EngineError: the submission could not be begun.
         """
 
+    def idle(self) -> bool:
+        """Whether everything that was submitted has been computed, collected or not. Returns at once."""
+
     def health(self) -> str | None:
         """None while the engine can score, else why it can't. Called from any thread, returns at once."""
 
@@ -133,3 +136,7 @@ class BlockingEngine(ABC):
             return Answers(np.asarray(self.score([ids for prompts in batch for ids in prompts.lists()]), np.float64))
 
         return collect
+
+    def idle(self) -> bool:
+        """It computes when it is asked for answers, not between."""
+        return True

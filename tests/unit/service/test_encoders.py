@@ -119,9 +119,7 @@ def test_what_the_fast_library_can_not_say_is_left_to_the_other(definition: dict
     vocabulary["yes"], vocabulary["no"] = vocabulary["no"], vocabulary["yes"]
     others = {
         "another normalizer": changed(definition, "normalizer", type="NFKC"),
-        "words cut twice": changed(
-            definition, "pre_tokenizer", pretokenizers=[split, {**levels, "use_regex": True}]
-        ),
+        "words cut twice": changed(definition, "pre_tokenizer", pretokenizers=[split, cuts_again]),
         "a split that drops": changed(
             definition, "pre_tokenizer", pretokenizers=[{**split, "behavior": "Removed"}, levels]
         ),

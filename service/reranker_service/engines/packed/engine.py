@@ -103,6 +103,13 @@ class PackedEngine:
         wait = self._guarded(lambda: submit(batch, self._on_step))
         return lambda: _finite(*self._guarded(wait))
 
+    def idle(self) -> bool:
+        """See the protocol. A device that failed has nothing more to compute; whoever asks for answers is told."""
+        try:
+            return self._loaded is None or self._loaded.idle()
+        except RuntimeError:
+            return True
+
     def _guarded(self, step: Callable[[], T]) -> T:
         """What `step` returns; its failures as the protocol's errors."""
         try:

@@ -25,9 +25,12 @@ from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
 
 # Graphs are captured for multiples of so many tokens up to so many; a part is padded to the next.
 GRAPH_STEPS = ((4096, 128), (8192, 256), (1 << 30, 1024))
-# Room in a graph for documents, one for so many tokens, and for heads' tiles. Programs of attention for which there is no
-# tile end at once, but not for nothing. A part of shorter documents takes the graph of a larger one.
+# Room in a graph for documents, one for so many tokens, and for heads' tiles. Programs of attention for which there is
+# no tile end at once, but not for nothing. A part of shorter documents takes the graph of a larger one.
 TOKENS_PER_DOCUMENT = 12
+# For fewer rows than these the library has kernels that add in another order: a document alone would not get the score
+# that it has among others (`hack/gpu/products.py`).
+LEAST_ROWS = 128
 SPARE_TILES = 32
 # Uploads that may be on their way at once.
 UPLOADS = 4
@@ -80,7 +83,8 @@ class GpuModel:
         )
         self._head = weights.final_norm.float() * weights.direction
         unfused = choices.gate is None or (bool(quantised) and choices.gate_fp8 is None)
-        self._buffers = self._allocate(max_tokens, pairs=unfused)
+        rows = max(LEAST_ROWS, max_tokens)
+        self._buffers = self._allocate(rows, pairs=unfused)
         # The last layer, whose rows are documents, is always in the plain format.
         plain = PlainProducts(weights.layers, self._kernels, choices, self._buffers)
         self._last: Products = plain
@@ -88,7 +92,7 @@ class GpuModel:
         if quantised:
             self._products = Fp8Products(config, quantised, self._kernels, choices, self._buffers)
         self._layers: list[LayerWeights | Fp8Layer] = [*quantised, *weights.layers[:-1]]
-        most = Shape(max_tokens, max_tokens, max_tokens, max_tokens).total
+        most = Shape(rows, rows, rows, rows).total
         on_gpu = self._device.type == "cuda"
         self._uploaded = torch.empty(most, dtype=torch.int32, device=self._device)
         self._uploads = deque(
@@ -117,7 +121,7 @@ class GpuModel:
         """Queue a part. `answers` (n,) in pinned memory get its log-odds, there once the stream has come so far."""
         tiles = token_tiles(part, self._choices.attention.tile)
         ends = last_tiles(part)
-        exact = Shape(len(part.ids), len(part.last), len(tiles), len(ends))
+        exact = Shape(max(LEAST_ROWS, len(part.ids)), max(LEAST_ROWS, len(part.last)), len(tiles), len(ends))
         graph = self._graph_for(exact)
         shape = exact if graph is None else graph.shape
         upload = self._uploads[0]
@@ -128,12 +132,12 @@ class GpuModel:
         buffer.copy_(upload.memory[: shape.total], non_blocking=True)
         upload.read.record()
         if graph is None:
-            scores = torch.empty(exact.documents, dtype=torch.float32, device=self._device)
+            scores = torch.empty(shape.documents, dtype=torch.float32, device=self._device)
             self._forward(views(buffer, shape), scores)
         else:
             graph.graph.replay()
             scores = graph.scores
-        answers.copy_(scores[: exact.documents], non_blocking=True)
+        answers.copy_(scores[: len(part.last)], non_blocking=True)
 
     def capture(self, tokens: int) -> None:
         """Capture the graph that parts of up to `tokens` tokens are replayed from, from the next smaller size on."""
@@ -141,13 +145,13 @@ class GpuModel:
         self._graphs[_bucket(tokens)] = self._capture(size)
 
     def _graph_for(self, exact: Shape) -> _Graph | None:
-        room = max(exact.tokens, exact.documents * TOKENS_PER_DOCUMENT)
-        graph = self._graphs.get(_bucket(room))
+        for_documents = exact.documents * TOKENS_PER_DOCUMENT if exact.documents > LEAST_ROWS else 0
+        graph = self._graphs.get(_bucket(max(exact.tokens, for_documents)))
         return graph if graph is not None and graph.shape.holds(exact) else None
 
     @torch.inference_mode()
     def _capture(self, tokens: int) -> _Graph:
-        documents = tokens // TOKENS_PER_DOCUMENT
+        documents = max(LEAST_ROWS, tokens // TOKENS_PER_DOCUMENT)
         # Most tiles come from documents of one token more than a tile, unless documents are shorter.
         tiles = max(documents, 2 * tokens // (self._choices.attention.tile + 1)) + SPARE_TILES
         shape = Shape(tokens, documents, tiles, documents)

@@ -61,7 +61,7 @@ def load_on_cpu(
 
     log.info("packed engine on the CPU in %s", name)
     compute([Prompts.from_lists([[0, 1, 2], [0, 1, 3, 4]])], on_step)
-    return Loaded(submit, CPU_PART_TOKENS, overlaps=False)
+    return Loaded(submit, CPU_PART_TOKENS, overlaps=False, idle=lambda: True)
 
 
 def load_on_gpu(
@@ -128,7 +128,7 @@ def load_on_gpu(
     submit([Prompts.from_lists([[0, 1, 2]] * min(tokens // 3, DOCUMENTS))], on_step)()
     if not settings.enforce_eager:
         _capture(model, min(choices.graph_tokens, tokens), on_step)
-    return Loaded(submit, tokens, overlaps=True)
+    return Loaded(submit, tokens, overlaps=True, idle=torch.cuda.current_stream().query)
 
 
 def check_ids(batch: Sequence[Prompts], vocabulary: int) -> None:
