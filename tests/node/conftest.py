@@ -31,10 +31,10 @@ class Node:
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
 
-    def apply(self, *manifests: Object) -> None:
-        """Create or change objects in the tests' namespace."""
+    def apply(self, *manifests: Object, namespace: str = NAMESPACE) -> None:
+        """Create or change objects, mostly in the tests' namespace."""
         items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
-        self.shell.run("kubectl", "-n", NAMESPACE, "apply", "-f", "-", stdin=json.dumps(items))
+        self.shell.run("kubectl", "-n", namespace, "apply", "-f", "-", stdin=json.dumps(items))
 
     def get(self, kind: str, name: str) -> Object:
         """An object of the tests' namespace."""
@@ -102,6 +102,15 @@ def image(node: Node) -> str:
     (built,) = built_images(["service-cpu"], [])
     node.shell.run("hack/cluster/cluster", "load", str(built.archive), built.local_reference)
     return built.local_reference
+
+
+@pytest.fixture(scope="session")
+def products(node: Node, operator: Operator) -> str:
+    """The name of a reranker that serves. Tests that change it change it back."""
+    resources = {"requests": {"cpu": "500m"}, "limits": {"memory": "5Gi"}}
+    node.apply(reranker("products", podTemplate={"resources": resources}))
+    node.wait_for("products", 240, Available="MinimumReplicasAvailable", Progressing="RolloutComplete")
+    return "products"
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.node.conftest import Node, reranker
+from tests.node.conftest import Node
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("operator")]
-
-NAME = "products"
-RESOURCES = {"requests": {"cpu": "500m"}, "limits": {"memory": "5Gi"}}
+pytestmark = pytest.mark.timeout(600)
 
 
 def impossible() -> dict[str, Any]:
@@ -19,41 +16,34 @@ def impossible() -> dict[str, Any]:
     return {"version": 1, "name": "impossible", "cases": [case]}
 
 
-def ask(node: Node) -> int:
+def ask(node: Node, name: str) -> int:
     """The status of a rerank request to the Service."""
-    address = node.get("service", NAME)["spec"]["clusterIP"]
+    address = node.get("service", name)["spec"]["clusterIP"]
     body = {"query": "running shoes", "documents": ["garden hose", "running shoes"]}
     return httpx.post(f"http://{address}:8000/rerank", json=body, timeout=30).status_code
 
 
-def test_proof_baseline_and_a_rollout_that_fails_its_check(node: Node):
-    node.apply(reranker(NAME, podTemplate={"resources": RESOURCES}))
-    conditions = node.wait_for(
-        NAME,
-        240,
-        Available="MinimumReplicasAvailable",
-        Progressing="RolloutComplete",
-        ScoringVerified="GoldenSetPassed",
-    )
+def test_proof_baseline_and_a_rollout_that_fails_its_check(node: Node, products: str):
+    conditions = node.wait_for(products, 60, ScoringVerified="GoldenSetPassed")
     assert conditions["ScoringVerified"]["status"] == "True"
-    scoring = node.get("rrd", NAME)["status"]["scoring"]
+    scoring = node.get("rrd", products)["status"]["scoring"]
     assert (scoring["failedPods"], scoring["violations"]) == (0, 0)
-    baseline = json.loads(node.get("configmap", f"{NAME}-baseline")["data"][scoring["baseline"]])
+    baseline = json.loads(node.get("configmap", f"{products}-baseline")["data"][scoring["baseline"]])
     assert baseline["instruction_format"] == "compact"
-    assert ask(node) == 200
+    assert ask(node, products) == 200
 
     golden = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "impossible"}}
     node.apply({**golden, "data": {"golden.json": json.dumps(impossible())}})
-    node.patch(NAME, {"scoreCheck": {"goldenSetConfigMap": "impossible"}})
+    node.patch(products, {"scoreCheck": {"goldenSetConfigMap": "impossible"}})
     conditions = node.wait_for(
-        NAME,
+        products,
         240,
         ScoringVerified="OrderViolated",
         Available="MinimumReplicasAvailable",
         Progressing="ScoreCheckFailed",
     )
     assert "takes no requests" in conditions["Progressing"]["message"]
-    assert ask(node) == 200
+    assert ask(node, products) == 200
 
-    node.patch(NAME, {"scoreCheck": {"goldenSetConfigMap": None}})
-    node.wait_for(NAME, 60, Progressing="RolloutComplete", ScoringVerified="GoldenSetPassed")
+    node.patch(products, {"scoreCheck": {"goldenSetConfigMap": None}})
+    node.wait_for(products, 60, Progressing="RolloutComplete", ScoringVerified="GoldenSetPassed")
