@@ -58,6 +58,10 @@ class ClusterReader:
             self._discovered = now
         return self._optional
 
+    def forget_kinds(self) -> None:
+        """Look anew which kinds there are: one that was there isn't any more."""
+        self._discovered = None
+
     async def benchmarks(self, namespace: str) -> list[Object]:
         """The namespace's RerankerBenchmarks."""
         return await self._kube.list(RERANKER_BENCHMARK, namespace)

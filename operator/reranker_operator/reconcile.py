@@ -76,10 +76,15 @@ class Reconciler:
             return None
         try:
             return await self._look_at(key, resource)
-        except (NotFoundError, NamespaceEndsError) as error:
-            # It is being deleted with its namespace, or was a moment ago.
-            logger.debug("%s/%s: %s", namespace, name, error)
+        except NamespaceEndsError as error:
+            logger.debug("%s/%s: it is being deleted with its namespace: %s", namespace, name, error)
             return None
+        except NotFoundError:
+            if not await self._is_there(resource):
+                return None
+            # Something else isn't: a kind that another product has brought, and has taken away again.
+            self._cluster.forget_kinds()
+            raise
 
     async def _look_at(self, key: Key, resource: Object) -> float | None:
         benchmarks = await self._cluster.benchmarks(resource["metadata"]["namespace"])
@@ -161,11 +166,15 @@ class Reconciler:
 
     async def _check_alive(self, resource: Object) -> None:
         """Before a child is adopted: its owner may be deleted by now, and the child orphaned on purpose."""
+        if not await self._is_there(resource):
+            raise NotFoundError("it is being deleted")
+
+    async def _is_there(self, resource: Object) -> bool:
+        """Whether this very resource is there and not being deleted, as of now."""
         metadata = resource["metadata"]
         fresh = await self._kube.get(RERANKER_DEPLOYMENT, metadata["namespace"], metadata["name"])
         same = fresh is not None and fresh["metadata"]["uid"] == metadata["uid"]
-        if fresh is None or not same or "deletionTimestamp" in fresh["metadata"]:
-            raise NotFoundError("it is being deleted")
+        return fresh is not None and same and "deletionTimestamp" not in fresh["metadata"]
 
     async def _carry_out(self, key: Key, plan: Plan, children: Children) -> tuple[Verdict, dict[Identity, Object]]:
         """Apply and delete what differs; what became of the spec, and the children as they are then."""

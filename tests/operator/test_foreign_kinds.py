@@ -67,7 +67,8 @@ def with_foreign_kinds(
         assert other.stop() == 0
     finally:
         for plural, (group, _, _) in FOREIGN.items():
-            api.call("DELETE", f"{collection}/{plural}.{group}")
+            if api.look(f"{collection}/{plural}.{group}"):
+                api.call("DELETE", f"{collection}/{plural}.{group}")
         running.start()
 
 
@@ -102,3 +103,16 @@ def test_route_leads_to_the_service(api: Api, namespace: str):
     assert made["spec"]["rules"][0]["backendRefs"] == [{"name": "products", "port": 8000}]
     api.patch("rerankerdeployments", namespace, "products", {"spec": {"expose": None}})
     eventually(lambda: api.get("httproutes", namespace, "products") is None, "the HTTPRoute is gone")
+
+
+def test_kind_that_goes_is_done_without(api: Api, namespace: str):
+    """The last one here: KEDA is gone afterwards."""
+    api.create("rerankerdeployments", reranker(namespace, autoscaling={"maxReplicas": 3}))
+    eventually(lambda: api.get("scaledobjects", namespace, "products"), "the ScaledObject is there")
+    wait_for(api, namespace, Accepted="SpecValid")
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scaledobjects.keda.sh"
+    api.call("DELETE", path)
+    eventually(lambda: api.look(path) is None, "the kind is gone", within=40)
+    api.patch("rerankerdeployments", namespace, "products", {"spec": {"maxModelLen": 99}})
+    eventually(lambda: api.list("horizontalpodautoscalers", namespace), "the autoscaler takes over", within=40)
+    wait_for(api, namespace, Accepted="SpecValid")
