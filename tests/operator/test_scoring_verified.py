@@ -7,6 +7,7 @@ import http.server
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -61,14 +62,14 @@ class Pod:
 
     def __init__(self) -> None:
         self.address = next(_addresses)
-        self.says: Object = {}
+        self.says: Object | Callable[[], Object] = {}
         self.asked = 0
         pod = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 pod.asked += 1
-                body = json.dumps(pod.says).encode()
+                body = json.dumps(pod.says() if callable(pod.says) else pod.says).encode()
                 self.send_response(200 if self.path == "/health" else 404)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -127,6 +128,33 @@ def test_pods_proof_is_told_and_its_scores_become_the_baseline(api: Api, namespa
     assert (scoring["pairs"], scoring["checkedPods"], scoring["baseline"]) == (8, 1, key)
     mounted = {volume["name"]: volume for volume in pod["spec"]["volumes"]}["baseline"]["configMap"]
     assert (mounted["items"], mounted["optional"]) == ([{"key": key, "path": "baseline.json"}], True)
+
+
+def test_download_is_told_while_it_lasts_without_asking_ever_faster(api: Api, namespace: str, serve: Any):
+    api.create("rerankerdeployments", reranker(namespace))
+    (pod,) = new_pods(api, namespace)
+    server = serve(pod, {}, ready=False)
+
+    def downloads() -> Object:
+        # Another figure each time: each pass has a status to write, and each write causes a pass.
+        message = f"downloads the model: {server.asked} of 1192 MiB"
+        return {**health("pending", **PENDING), "loading": {"stage": "downloading", "message": message}}
+
+    server.says = downloads
+    first = wait_for(api, namespace, Available="Downloading", Progressing="Downloading")
+    message = conditions(first)["Available"]["message"]
+    assert message.startswith(f"the pod {pod['metadata']['name']} downloads the model: ")
+    asked, since = server.asked, time.monotonic()
+
+    def goes_on() -> bool:
+        seen = wait_for(api, namespace, Available="Downloading")
+        return conditions(seen)["Available"]["message"] != message
+
+    eventually(goes_on, "the message goes on")
+    time.sleep(4)
+    assert server.asked - asked <= (time.monotonic() - since) / 3 + 1
+    server.says = health("pending", **PENDING)
+    wait_for(api, namespace, Available="PodsStarting")
 
 
 def test_what_was_said_in_the_end_is_not_asked_again(api: Api, namespace: str, serve: Any, operator: Operator):
