@@ -96,7 +96,7 @@ class Limits:
 
 
 NO_LIMITS = Limits()
-LOT_GROWTH = 8
+LOT_GROWTH = 16
 
 
 class PromptBuilder:

@@ -4,19 +4,24 @@ import json
 import random
 import sys
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.service.test_prompts import CONTROL_TEXTS, PIECES, random_text
 
-from reranker_service.scoring.encoders import (
-    BETWEEN,
-    Encoder,
-    LibraryEncoder,
-    MergesEncoder,
-    choose_encoder,
-)
+from reranker_service.scoring.encoders import Encoded, Encoder, FlatEncoder, LibraryEncoder, choose_encoder
+
+
+class Refusing:
+    """What must not be asked."""
+
+    def encode(self, text: str) -> list[int]:
+        raise AssertionError(f"the fast library failed at {text!r}")
+
+    def encode_batch(self, texts: Sequence[str]) -> Encoded:
+        raise AssertionError(f"the fast library failed at {texts!r}")
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +36,8 @@ def library(definition: dict[str, Any]) -> LibraryEncoder:
 
 
 @pytest.fixture(scope="module")
-def merges(definition: dict[str, Any], library: LibraryEncoder) -> MergesEncoder:
-    return MergesEncoder(definition, library)
+def fast(definition: dict[str, Any]) -> FlatEncoder:
+    return FlatEncoder(definition, Refusing())
 
 
 def ids_of(encoder: Encoder, texts: list[str]) -> list[list[int]]:
@@ -52,10 +57,10 @@ def many(letter: str) -> bool:
 
 
 def test_a_qwen3_tokenizer_gets_the_fast_encoder(definition: dict[str, Any]) -> None:
-    assert isinstance(choose_encoder(definition), MergesEncoder)
+    assert isinstance(choose_encoder(definition), FlatEncoder)
 
 
-def test_every_character_is_cut_and_merged_alike(library: LibraryEncoder, merges: MergesEncoder) -> None:
+def test_every_character_is_cut_and_merged_alike(library: LibraryEncoder, fast: FlatEncoder) -> None:
     # Which characters are letters, digits and white space is decided by tables of the libraries' own, which may be of
     # different editions of Unicode: those that Python's table does not know yet may differ.
     known = [
@@ -67,66 +72,47 @@ def test_every_character_is_cut_and_merged_alike(library: LibraryEncoder, merges
     assert len(texts) > 40_000
     for start in range(0, len(texts), 10_000):
         some = texts[start : start + 10_000]
-        assert ids_of(merges, some) == ids_of(library, some)
+        assert ids_of(fast, some) == ids_of(library, some)
 
 
-def test_random_texts_have_the_same_ids(library: LibraryEncoder, merges: MergesEncoder) -> None:
+def test_random_texts_have_the_same_ids(library: LibraryEncoder, fast: FlatEncoder) -> None:
     numbers = random.Random(11)
     texts = [random_text(numbers, 40) for _ in range(5_000)]
     texts += ["".join(numbers.choice(PIECES + CONTROL_TEXTS) for _ in range(200)) for _ in range(100)]
     texts += ["".join(map(chr, numbers.choices(range(0x20, 0xD800), k=40))) for _ in range(2_000)]
-    assert ids_of(merges, texts) == ids_of(library, texts)
-    assert [merges.encode(text) for text in texts[:500]] == [library.encode(text) for text in texts[:500]]
+    assert ids_of(fast, texts) == ids_of(library, texts)
+    assert [fast.encode(text) for text in texts[:500]] == [library.encode(text) for text in texts[:500]]
 
 
 @pytest.mark.parametrize("letters", ["a", "ab", "衣", "!", "\u0301", "e\u0301", "\n", " \n", "0", "'s"])
-def test_long_runs_have_the_same_ids(library: LibraryEncoder, merges: MergesEncoder, letters: str) -> None:
+def test_long_runs_have_the_same_ids(library: LibraryEncoder, fast: FlatEncoder, letters: str) -> None:
     texts = [letters * 20_000, f"x {letters * 199} y", letters]
-    assert ids_of(merges, texts) == ids_of(library, texts)
+    assert ids_of(fast, texts) == ids_of(library, texts)
 
 
-@pytest.mark.parametrize("length", [199, 200, 201, 1_000_000])
-def test_white_space_that_the_fast_library_fails_at_is_left_to_the_other(
-    library: LibraryEncoder, merges: MergesEncoder, length: int
-) -> None:
+@pytest.mark.parametrize("length", [2, 200, 5_000, 1_000_000])
+def test_white_space_without_end_has_the_same_ids(library: LibraryEncoder, fast: FlatEncoder, length: int) -> None:
     text = f"a{' ' * length}b"
-    assert merges.encode(text) == library.encode(text)
-    assert ids_of(merges, ["x", text]) == [library.encode("x"), library.encode(text)]
+    assert ids_of(fast, ["x", text]) == [library.encode("x"), library.encode(text)]
 
 
-def test_a_text_that_spells_what_stands_between_texts_stays_one_text(
-    library: LibraryEncoder, merges: MergesEncoder
-) -> None:
-    texts = [f"a{BETWEEN}b", BETWEEN, "c"]
-    assert ids_of(merges, texts) == [library.encode(text) for text in texts]
-    assert merges.encode(texts[0]) == library.encode(texts[0])
+def test_no_texts_and_empty_texts(fast: FlatEncoder) -> None:
+    assert ids_of(fast, []) == []
+    assert ids_of(fast, [""]) == [[]]
+    assert ids_of(fast, ["", "yes", ""]) == [[], fast.encode("yes"), []]
 
 
-def test_no_texts_and_empty_texts(merges: MergesEncoder) -> None:
-    assert ids_of(merges, []) == []
-    assert ids_of(merges, [""]) == [[]]
-    assert ids_of(merges, ["", "yes", ""]) == [[], merges.encode("yes"), []]
+def test_what_the_fast_library_can_not_read_is_encoded_by_the_other(definition: dict[str, Any]) -> None:
+    words = {"type": "WordLevel", "vocab": {"yes": 0, "no": 1, "?": 2}, "unk_token": "?"}
+    other = {**definition, "normalizer": None, "pre_tokenizer": {"type": "Whitespace"}, "model": words}
+    chosen = choose_encoder(other)
+    assert isinstance(chosen, FlatEncoder)
+    with pytest.raises(ValueError, match="Whitespace"):
+        chosen._read.result()
+    assert chosen.encode("no yes") == [1, 0]
+    assert ids_of(chosen, ["no", "yes no"]) == [[1], [0, 1]]
 
 
-def changed(definition: dict[str, Any], part: str, **changes: Any) -> dict[str, Any]:
-    return {**definition, part: {**(definition[part] or {}), **changes}}
-
-
-def test_what_the_fast_library_can_not_say_is_left_to_the_other(definition: dict[str, Any]) -> None:
-    split, levels = definition["pre_tokenizer"]["pretokenizers"]
-    cuts_again = {**levels, "use_regex": True}
-    vocabulary = dict(definition["model"]["vocab"])
-    vocabulary["yes"], vocabulary["no"] = vocabulary["no"], vocabulary["yes"]
-    others = {
-        "another normalizer": changed(definition, "normalizer", type="NFKC"),
-        "words cut twice": changed(definition, "pre_tokenizer", pretokenizers=[split, cuts_again]),
-        "a split that drops": changed(
-            definition, "pre_tokenizer", pretokenizers=[{**split, "behavior": "Removed"}, levels]
-        ),
-        "no split": changed(definition, "pre_tokenizer", pretokenizers=[levels]),
-        "whole words first": changed(definition, "model", ignore_merges=True),
-        "ids in another order": changed(definition, "model", vocab=vocabulary),
-        "chance": changed(definition, "model", dropout=0.5),
-    }
-    for name, other in others.items():
-        assert isinstance(choose_encoder(other), LibraryEncoder), name
+def test_what_no_library_can_read_is_refused_at_once(definition: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match="variant"):
+        choose_encoder({**definition, "model": {"type": "Nonsense"}})
