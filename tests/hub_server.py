@@ -64,6 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     token: str | None
     bytes_per_second: float
     store_port: int
+    to_break: set[str]
+    """Large files whose next transfer breaks off half way."""
 
     def do_HEAD(self) -> None:
         self.answer()
@@ -119,9 +121,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
             self.send(206, content[first : last + 1], headers)
         else:
-            self.send(200, content, headers)
+            breaks = self.command == "GET" and digest in self.to_break
+            self.to_break -= {digest} if breaks else set()
+            self.send(200, content, headers, limit=len(content) // 2 if breaks else None)
 
-    def send(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
+    def send(
+        self, status: int, content: bytes, headers: dict[str, str] | None = None, limit: int | None = None
+    ) -> None:
+        """Answer; with a limit, so many bytes only, and then the connection ends."""
         line = {"method": self.command, "path": self.path, "status": status, "bytes": len(content)}
         sys.stdout.write(json.dumps(line) + "\n")  # at once: several threads write
         sys.stdout.flush()
@@ -131,7 +138,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        for start in range(0, len(content), CHUNK):
+        self.close_connection = limit is not None
+        for start in range(0, len(content) if limit is None else limit, CHUNK):
             chunk = content[start : start + CHUNK]
             self.wfile.write(chunk)
             if len(content) >= LARGE:
@@ -150,9 +158,11 @@ def main() -> None:
     parser.add_argument("--store-port", type=int, default=0)
     parser.add_argument("--token")
     parser.add_argument("--bytes-per-second", type=float, default=float("inf"), help="of each large file")
+    parser.add_argument("--break-once", action="store_true", help="break off the first transfer of each large file")
     options = parser.parse_args()
     Handler.model = Model(options.folder, options.name)
     Handler.token, Handler.bytes_per_second = options.token, options.bytes_per_second
+    Handler.to_break = set(Handler.model.etags.values()) if options.break_once else set()
     store = http.server.ThreadingHTTPServer((options.host, options.store_port), Handler)
     Handler.store_port = store.server_port
     threading.Thread(target=store.serve_forever, daemon=True).start()

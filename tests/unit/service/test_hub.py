@@ -13,6 +13,7 @@ import httpx
 import pytest
 from tests.unit.service.test_leaving import Server
 
+from reranker_service.checkpoint_files import fault_of
 from reranker_service.engines.protocol import EngineLoadError
 from reranker_service.hub import fetch
 
@@ -161,6 +162,13 @@ def test_a_commit_of_which_the_cache_holds_a_part_is_completed(hub: Callable[...
     (path / "model.safetensors").resolve().unlink()
     assert fetched(served.commit) == path
     assert len(served.downloads()) == len(set(served.downloads())) + 1
+
+
+def test_a_transfer_that_breaks_off_goes_on_where_it_was(hub: Callable[..., Hub]) -> None:
+    served = hub("--break-once")
+    assert fault_of(fetched()) is None
+    (rest,) = [each for each in served.requests() if each["status"] == 206]
+    assert rest["bytes"] < max(each["bytes"] for each in served.requests())
 
 
 def test_a_gated_model_is_fetched_with_its_token_only(hub: Callable[..., Hub], monkeypatch: pytest.MonkeyPatch) -> None:
