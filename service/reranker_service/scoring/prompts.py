@@ -160,8 +160,8 @@ class PromptBuilder:
     ) -> Iterator[EncodedPairs]:
         """The prompts of (query, document) pairs as arrays, each distinct query encoded once.
 
-        They come in growing lots of one query, `at_once` documents first (None: all), so that the first can be scored
-        while the others are encoded. No text is encoded before the first is asked for.
+        They come in growing lots of one query, documents of about `at_once` characters first (None: all), so that the
+        first can be scored while the others are encoded. No text is encoded before the first is asked for.
 
         Raises:
             QueryTooLong: one of the queries leaves no room for a document token; told before anything is yielded.
@@ -173,11 +173,11 @@ class PromptBuilder:
         heads = {query: self._fitting_head(query, told, limits) for query in places_of}
         for query, places in places_of.items():
             head, kept = heads[query]
-            for start, stop in pairwise(_lots(len(places), at_once)):
-                some = places[start:stop]
-                encoded = self._tokenizer.encode_batch([f" {pairs[place][1]}" for place in some])
-                prompts, truncated = self._put_together(head, encoded, kept)
-                yield EncodedPairs(prompts, np.asarray(some, np.int64), truncated, len(self._suffix))
+            texts = [f" {pairs[place][1]}" for place in places]
+            for start, stop in pairwise(_lots(texts, at_once)):
+                prompts, truncated = self._put_together(head, self._tokenizer.encode_batch(texts[start:stop]), kept)
+                some = np.asarray(places[start:stop], np.int64)
+                yield EncodedPairs(prompts, some, truncated, len(self._suffix))
 
     def _fitting_head(self, query: str, instruction: str, limits: Limits) -> tuple[Ints, int]:
         """The head's ids, and how many ids of each document may stand behind it."""
@@ -223,14 +223,18 @@ class PromptBuilder:
         ]
 
 
-def _lots(documents: int, first: int | None) -> list[int]:
-    """Where lots of so many documents end, from 0 on: `first` (None: all), then ever more, none for a small remainder.
+def _lots(texts: Sequence[str], first: int | None) -> list[int]:
+    """Where lots end, from 0 on: texts of `first` characters or a few more (None: all), then of ever more.
 
-    Encoding a lot takes a fifth or less of the time that a device takes to score one: the next is ready in time.
+    Encoding takes a small part of the time that a device takes to score, so few lots do. None is made for a remainder
+    that is smaller than the lot before it.
     """
-    ends, size = [0], first or documents
-    while ends[-1] < documents:
-        left = documents - ends[-1]
-        ends.append(ends[-1] + (left if left < 2 * size else size))
-        size *= LOT_GROWTH
+    if first is None:
+        return [0, len(texts)]
+    behind = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    ends, size, done = [0], first, 0
+    while ends[-1] < len(texts):
+        stop = int(np.searchsorted(behind, done + size)) + 1
+        ends.append(stop if stop < len(texts) and behind[-1] - behind[stop - 1] >= size else len(texts))
+        size, done = size * LOT_GROWTH, int(behind[ends[-1] - 1])
     return ends

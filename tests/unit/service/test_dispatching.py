@@ -232,15 +232,16 @@ async def test_a_request_goes_to_the_engine_before_all_of_it_is_tokenised(
         encode = model.prompts._tokenizer.encode_batch
 
         def encode_batch(some: Sequence[str]) -> Encoded:
-            if len(some) > service.FIRST_DOCUMENTS:  # these are the last: wait until the first have gone ahead
+            if some[0].startswith(" b"):  # these are the last: wait until the first have gone ahead
                 assert engine.begun.acquire(timeout=PATIENCE_S)
             return encode(some)
 
         monkeypatch.setattr(model.prompts._tokenizer, "encode_batch", encode_batch)
-        documents = texts(2 * service.FIRST_DOCUMENTS + 10, "a")
+        monkeypatch.setattr(service, "FIRST_CHARACTERS", sum(map(len, texts(10, " a"))))
+        documents = [*texts(10, "a"), *texts(20, "b")]
         response = await app.rerank(documents, raw_scores=True)
         assert response.status_code == 200
-        assert engine.sizes == [service.FIRST_DOCUMENTS, service.FIRST_DOCUMENTS + 10]
+        assert engine.sizes == [10, 20]
         monkeypatch.undo()
         alone = await app.rerank(documents[-1:], raw_scores=True)
         scores = {result["index"]: result["relevance_score"] for result in response.json()["results"]}

