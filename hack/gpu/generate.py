@@ -1,9 +1,8 @@
 """vLLM's `LLM.generate` in process on the ids of the service's prompts: what `qwen3_vllm` is measured against.
 
-Usage: python3 -m hack.gpu.generate [FILE]. With FILE it measures once that exists, so that it can load beside others.
+Usage: python3 -m hack.gpu.generate. Environment: as `servers` reads it.
 """
 
-import sys
 import time
 from pathlib import Path
 
@@ -12,25 +11,29 @@ import vllm
 
 from hack.gpu.clients import QUERY, Titles
 from hack.gpu.servers import COUNTS, FORMS, INSTRUCTION, REPEAT, WARM, say
+from hack.gpu.turns import turn
 from reranker_service.scoring.prompts import InstructionFormat, PromptBuilder
 from reranker_service.scoring.tokenizer import PromptTokenizer
 
 FOLDER = Path("/tmp/packed-checkpoint")  # noqa: S108 - on a machine of our own
 
 
-def main(go: Path | None) -> None:
+def main() -> None:
     tokenizer = PromptTokenizer(FOLDER / "tokenizer.json")
     engine = vllm.LLM(
-        model=str(FOLDER), max_model_len=160, enable_prefix_caching=True, gpu_memory_utilization=0.2,
+        model=str(FOLDER), max_model_len=160, enable_prefix_caching=True, gpu_memory_utilization=0.12,
         max_num_batched_tokens=8192, disable_log_stats=True, skip_tokenizer_init=True, runner="generate",
-        kv_cache_memory_bytes=6 << 30,
+        kv_cache_memory_bytes=4 << 30,
     )  # fmt: skip
     params = vllm.SamplingParams(
         temperature=0.0, max_tokens=1, detokenize=False, logprob_token_ids=[tokenizer.yes_id, tokenizer.no_id]
     )
     say("LLM.generate loaded")
-    while go is not None and not go.exists():
-        time.sleep(0.2)
+    with turn():
+        measure(engine, tokenizer, params)
+
+
+def measure(engine: vllm.LLM, tokenizer: PromptTokenizer, params: vllm.SamplingParams) -> None:
     titles = Titles()
     titles.place = 100_000
     forms: list[InstructionFormat] = ["compact", "standard"]
@@ -48,4 +51,4 @@ def main(go: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main()

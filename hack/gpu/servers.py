@@ -3,7 +3,8 @@
 Usage: python3 -m hack.gpu.servers SERVER ..., each of `packed`, `packed-cold` (no compiled kernels kept), `vllm`,
 `score`, `generate`; several joined by `+` are started together and measured one after another. Environment: LOAD_S
 seconds a load test (0: none); COUNTS, FORMS, REPEAT and WARM (requests not counted); OUT where JSON and the servers'
-logs go; CHECKPOINT (see `checkpoint`, which writes it). Without a GPU, `packed` and `score` compute on the CPU.
+logs go; CHECKPOINT (see `checkpoint`, which writes it); PORT; GO and TURN (see `turns`). Without a GPU, `packed` and
+`score` compute on the CPU.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ import numpy as np
 
 from hack.gpu import clients
 from hack.gpu.clients import Titles, body, one_by_one
+from hack.gpu.turns import turn
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("OUT", "/tmp/out"))  # noqa: S108 - on a machine of our own
@@ -141,7 +143,8 @@ def start(name: str, form: str | None, port: int, *, shared: bool) -> Server:
             "SERVER__PORT": str(port), "SERVER__MAX_QUEUED_DOCUMENTS": "100000",
         }  # fmt: skip
         if shared and backend != "qwen3_packed":
-            keys["ENGINE_ARGS"] = json.dumps({"kv_cache_memory_bytes": 6 << 30})
+            # Shares that several could not have: their own memory is bounded by what is set for keys and values.
+            keys |= {"GPU_MEMORY_UTILIZATION": "0.12", "ENGINE_ARGS": json.dumps({"kv_cache_memory_bytes": 4 << 30})}
         environment |= {f"RERANKER_{key}": value for key, value in keys.items()}
         command = [sys.executable, "-m", "reranker_service"]
     if name == "packed-cold":
@@ -159,7 +162,7 @@ def start(name: str, form: str | None, port: int, *, shared: bool) -> Server:
 @contextlib.contextmanager
 def running(names: list[str], port: int) -> Iterator[list[Server]]:
     """Servers that have been started together; one of ours a format, since theirs takes it from a request."""
-    shared = len(names) > 1
+    shared = len(names) > 1 or "TURN" in os.environ
     pairs = [(name, form) for name in names for form in ((None,) if name == "vllm" else FORMS)]
     if not shared and names[0].startswith("packed"):
         pairs = pairs[:1]
@@ -207,7 +210,7 @@ def load(server: Server, form: str, titles: Titles) -> list[dict[str, Any]]:
 def measure(names: list[str], titles: Titles) -> list[dict[str, Any]]:
     """All that is wanted of servers that were started together."""
     results: list[dict[str, Any]] = []
-    with running(names, 8100) as servers:
+    with running(names, int(os.environ.get("PORT", "8100"))) as servers, turn():
         for server in servers:
             results += [sweep(server, form, titles) for form in ((server.form,) if server.form else FORMS)]
             if LOAD_S and server.form != "standard":
