@@ -66,10 +66,10 @@ def test_every_character_is_cut_and_merged_alike(library: LibraryEncoder, fast: 
     known = [
         letter
         for letter in map(chr, range(sys.maxunicode + 1))
-        if unicodedata.category(letter) not in ("Cn", "Cs", "Co") and (ord(letter) % 32 == 0 or not many(letter))
+        if unicodedata.category(letter) not in ("Cn", "Cs", "Co") and (ord(letter) % 128 == 0 or not many(letter))
     ]
     texts = [f" a{letter}b1{letter}2 {letter}{letter}" for letter in known]
-    assert len(texts) > 40_000
+    assert len(texts) > 30_000
     for start in range(0, len(texts), 10_000):
         some = texts[start : start + 10_000]
         assert ids_of(fast, some) == ids_of(library, some)
