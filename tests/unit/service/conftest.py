@@ -81,15 +81,14 @@ RunApp = Callable[..., AbstractAsyncContextManager[App]]
 
 
 @pytest.fixture(scope="session")
-def read_once() -> Callable[[str, str | None], Checkpoint]:
+def read_once() -> Callable[..., Checkpoint]:
     """Reading the tokenizer takes a second; applications of one test run share it."""
-    return functools.cache(resolve)
+    once = functools.cache(resolve)
+    return lambda name, revision, _: once(name, revision)
 
 
 @pytest.fixture
-def run_app(
-    tiny_model: Path, read_once: Callable[[str, str | None], Checkpoint], monkeypatch: pytest.MonkeyPatch
-) -> RunApp:
+def run_app(tiny_model: Path, read_once: Callable[..., Checkpoint], monkeypatch: pytest.MonkeyPatch) -> RunApp:
     """`async with run_app(engine, max_documents=5) as app`, ready unless `wait=False`."""
     monkeypatch.setattr(loading, "resolve", read_once)
 
