@@ -38,14 +38,14 @@ SUITES = (
     Suite("unit", "pure cores and single parts", 350, workers=2),
     Suite("bench", "the benchmark's command line against a faulty server", 100),
     Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 780, ("hack/cluster/cluster", "build")),
-    Suite("chart", "the Helm chart rendered by the real helm", 70),
+    Suite("chart", "the Helm chart rendered by the real helm", 90),
     Suite("observability", "dashboards and alerts, asked of a real Prometheus", 130),
     Suite("operator", "the operator against a real API server", 400),
     Suite("service", "the service with the real vLLM on this CPU", 440),
     Suite("clients", "every client library, as published, against the real service", 200),
     Suite("cluster", "the local node itself, and that it leaves nothing behind", 50),
     Suite("images", "the images, built without a Docker engine", 290, ("hack/images/build",)),
-    Suite("node", "each failure of a reranker, caused on the real node", 540),
+    Suite("node", "each failure of a reranker, caused on the real node", 520),
     Suite("e2e", "the whole product on the real node", 250),
 )
 
