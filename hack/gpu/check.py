@@ -14,9 +14,9 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from hack.gpu import common
 from hack.gpu.common import say
+from hack.gpu.scoring import plain, run
 from reranker_service.engines.packed.config import ModelConfig
 from reranker_service.engines.packed.gpu import GpuModel
-from reranker_service.engines.packed.plan import plan
 from reranker_service.engines.packed.reference import ReferenceModel
 from reranker_service.scoring.prompt_arrays import Prompts
 
@@ -47,27 +47,6 @@ def draw(rng: np.random.Generator) -> list[Prompts]:
 def documents(rng: np.random.Generator, head: np.ndarray, lengths: np.ndarray) -> Prompts:
     bodies = rng.integers(0, 500, lengths.sum())
     return Prompts(head.astype(np.int32), bodies.astype(np.int32), lengths.astype(np.int32))
-
-
-def run(model: GpuModel, batch: list[Prompts], budget: int) -> np.ndarray:
-    for buffer in model._buffers.values():  # noqa: SLF001 - what nothing writes must not be read
-        buffer.fill_(float("nan"))
-    scores = np.full(sum(map(len, batch)), np.nan)
-    results = []
-    for part in plan(batch, budget):
-        results.append((part.prompts, torch.empty(len(part.last), pin_memory=True)))
-        model.submit(part, results[-1][1])
-    torch.cuda.synchronize()
-    for places, values in results:
-        scores[places] = values.numpy()
-    return scores
-
-
-def plain(model: ReferenceModel, batch: list[Prompts]) -> np.ndarray:
-    scores = np.full(sum(map(len, batch)), np.nan)
-    for part in plan(batch, 8192):
-        scores[part.prompts] = model.forward(part).float().cpu().numpy()
-    return scores
 
 
 def warm(item: tuple[str, str]) -> None:

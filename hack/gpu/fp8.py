@@ -1,6 +1,6 @@
 """fp8 beside bf16 on one GPU, 0.6B shape, random weights: device time, floor, drift, kernels, alternatives.
 
-Usage: python3 -m hack.gpu.fp8 [FOLDER [what ...]], of table, drift, tiny, products, gate, adding. FOLDER is a small
+Usage: python3 -m hack.gpu.fp8 [FOLDER [what ...]], of table, drift, tiny, products, gate. FOLDER is a small
 model with its prompts as `hack.gpu.tiny_prompts` writes it; `-` for none. Each part is a process of its own, ended when
 its time is over: what fails or hangs there takes nothing else with it. All together take less than two minutes.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 # Seconds that a part may take, and all together.
-PARTS = {"table": 55.0, "drift": 35.0, "tiny": 25.0, "products": 25.0, "gate": 35.0, "adding": 25.0}
+PARTS = {"table": 55.0, "drift": 35.0, "tiny": 25.0, "products": 25.0, "gate": 35.0}
 TOGETHER = 112.0
 LEAST = 8.0
 

@@ -1,9 +1,8 @@
-"""The 8-bit kernels alone, for `hack.gpu.fp8`: the library's products, the gate product, a product that adds."""
+"""The 8-bit kernels alone, for `hack.gpu.fp8`: the library's products and the gate product."""
 
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import torch
 from torch import Tensor
 
 from hack.gpu import common
-from hack.gpu.adding_product import adding_kernel
 from hack.gpu.common import SMALL, say
 from reranker_service.engines.packed.choices import ProductChoice
 from reranker_service.engines.packed.fp8 import FP8
@@ -125,54 +123,3 @@ def gate() -> None:
             if spent:
                 wrong = float((inner.float() - wanted).norm() / wanted.norm())
                 say(f"  {spent * 1000:6.0f} us {flops / spent / 1e9:5.0f} TFLOP/s, differs by {wrong:.1e}: {choice}")
-
-
-def adding() -> None:
-    """A product and the norm behind it: either of the two may add to the states."""
-    kernels = Kernels(SMALL, positions=160, device="cuda", keys_ready=True)
-    programs = torch.cuda.get_device_properties(0).multi_processor_count
-    entry = torch.ones(1024, device="cuda")
-    tiles = [(128, 128, 128, 16, 8, 4), (128, 128, 128, 8, 8, 4), (128, 128, 128, 16, 4, 4), (128, 128, 64, 16, 8, 6)]
-    choices = [ProductChoice(*tile) for tile in tiles]
-
-    def ours(choice: ProductChoice, inputs: Tensor, weights: Tensor, states: Tensor) -> Callable[[], None]:
-        describe = GateProduct(choice, programs).describe
-        scales = torch.full((1024,), 2.0**-16, device="cuda")
-        sizes = {"ROWS": choice.rows, "COLUMNS": choice.columns, "INNER": choice.inner, "BAND": choice.band}
-        held = describe(weights, choice.columns, choice.inner)
-
-        def step() -> None:
-            adding_kernel[(programs,)](
-                describe(inputs, choice.rows, choice.inner), held, describe(states, choice.rows, choice.columns),
-                scales, inputs.shape[0], 1024, inputs.shape[1], **sizes, PROGRAMS=programs, num_warps=choice.warps,
-                num_stages=choice.stages,
-            )  # fmt: skip
-
-        return step
-
-    def first(choice: ProductChoice) -> None:
-        ours(choice, in_8_bits(256, 2048), in_8_bits(1024, 2048), torch.zeros(256, 1024, device="cuda").bfloat16())()
-
-    with ThreadPoolExecutor(len(choices)) as pool:
-        list(pool.map(lambda choice: attempt(str(choice), first, choice), choices))
-    torch.cuda.synchronize()
-    for rows, (name, inner) in ((rows, shape) for rows in ROWS for shape in (("output", 2048), ("down", 3072))):
-        inputs, weights, normed = in_8_bits(rows, inner), in_8_bits(1024, inner), in_8_bits(rows, 1024)
-        states = torch.randn(rows, 1024, device="cuda").bfloat16()
-        owed = torch.empty_like(states)
-        scales = torch.ones(rows, 1, device="cuda"), torch.full((1, 1024), 2.0**-16, device="cuda")
-        product = partial(scaled, inputs, weights, scales, owed)
-        add = partial(kernels.norm, states, entry, normed, owed=owed)
-        norm = partial(kernels.norm, states, entry, normed)
-        spent = [attempt(name, common.median_ms, step, 15) or float("nan") for step in (product, add, norm)]
-        say(f"rows {rows} {name}: library {spent[0] * 1000:.0f} us, norm that adds {spent[1] * 1000:.0f} us: "
-            f"{(spent[0] + spent[1]) * 1000:.0f} us; plain norm {spent[2] * 1000:.0f} us")  # fmt: skip
-        for choice in choices:
-            wanted = (states.float() + product().float()).bfloat16()
-            step = ours(choice, inputs, weights, got := states.clone())
-            attempt(str(choice), step)
-            wrong = float((got - wanted).float().norm() / wanted.float().norm())
-            took = attempt(str(choice), common.median_ms, step, 15)
-            if took:
-                say(f"  {took * 1000:5.0f} us, with plain norm {(took + spent[2]) * 1000:5.0f} us, differs by "
-                    f"{wrong:.1e}: {choice}")  # fmt: skip

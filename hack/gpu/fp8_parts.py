@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from hack.gpu import bench, common
 from hack.gpu.common import SMALL, say
-from hack.gpu.fp8_kernels import adding, attempt, gate, in_8_bits, per_row, per_tensor, products, scaled, tflops
+from hack.gpu.fp8_kernels import attempt, gate, in_8_bits, per_row, per_tensor, products, scaled, tflops
+from hack.gpu.scoring import plain, run
 from reranker_service.engines.packed.choices import Choices
 from reranker_service.engines.packed.compiling import start_compiling
 from reranker_service.engines.packed.config import ModelConfig, read_config
@@ -146,10 +147,10 @@ def compare(config: ModelConfig, weights: ModelWeights, batch: Sequence[Prompts]
 
     variants: dict[str, Callable[[], np.ndarray]] = {
         "float32": lambda: plain(ReferenceModel(config, common.copy_of(weights, torch.float32)), batch),
-        "bf16": lambda: run(packed(config, weights, choices, fp8=False), batch),
-        "fp8": lambda: run(packed(config, weights, choices, fp8=True), batch),
+        "bf16": lambda: run(packed(config, weights, choices, fp8=False), batch, MOST),
+        "fp8": lambda: run(packed(config, weights, choices, fp8=True), batch, MOST),
         "fp8, each alone": lambda: alone(packed(config, weights, choices, fp8=True), batch),
-        "fp8, gate apart": lambda: run(packed(config, weights, apart, fp8=True), batch),
+        "fp8, gate apart": lambda: run(packed(config, weights, apart, fp8=True), batch, MOST),
         "plain bf16": lambda: plain(ReferenceModel(config, common.copy_of(weights, torch.bfloat16)), batch),
         "plain fp8 in bf16": lambda: emulated(Fp8Reference, torch.bfloat16),
         "plain fp8 in float32": lambda: emulated(Fp8Reference, torch.float32),
@@ -172,7 +173,9 @@ def compare(config: ModelConfig, weights: ModelWeights, batch: Sequence[Prompts]
 
 def alone(model: GpuModel, batch: Sequence[Prompts]) -> np.ndarray:
     """Every prompt in a part of its own."""
-    return np.concatenate([run(model, [Prompts.from_lists([ids])]) for request in batch for ids in request.lists()])
+    return np.concatenate(
+        [run(model, [Prompts.from_lists([ids])], MOST) for request in batch for ids in request.lists()]
+    )
 
 
 def difference(some: np.ndarray, others: np.ndarray) -> str:
@@ -181,29 +184,11 @@ def difference(some: np.ndarray, others: np.ndarray) -> str:
     return text if gap.max() == 0 else f"{text} correlation {np.corrcoef(some, others)[0, 1]:.4f}"
 
 
-def run(model: GpuModel, batch: Sequence[Prompts]) -> np.ndarray:
-    scores = np.full(sum(map(len, batch)), np.nan)
-    for part in plan(batch, MOST):
-        answers = torch.empty(len(part.last), pin_memory=True)
-        model.submit(part, answers)
-        torch.cuda.synchronize()
-        scores[part.prompts] = answers.numpy()
-    return scores
-
-
-def plain(model: ReferenceModel, batch: Sequence[Prompts]) -> np.ndarray:
-    scores = np.full(sum(map(len, batch)), np.nan)
-    for part in plan(batch, 8192):
-        scores[part.prompts] = model.forward(part).float().cpu().numpy()
-    return scores
-
-
 if __name__ == "__main__":
     part, folder = sys.argv[1:3]
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     say(torch.cuda.get_device_name(), "torch", torch.__version__, "CUDA", torch.version.cuda)
     steps: dict[str, Callable[[], None]] = {
         "table": table, "drift": drift, "tiny": partial(tiny, folder), "products": products, "gate": gate,
-        "adding": adding,
     }  # fmt: skip
     attempt(part, steps[part])
