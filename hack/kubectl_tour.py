@@ -12,14 +12,13 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
-from hack.demo.shell import ROOT, Shell, StepError
+from hack.demo.shell import ROOT, Shell
 from hack.demo.up import Demo
+from hack.node_page import write_from_node
 
 PAGE = ROOT / "docs" / "results" / "kubectl-tour.md"
 NAMESPACE = "shop"
@@ -164,38 +163,20 @@ def refused(tour: Tour) -> None:
         tour.show("explain", field)
 
 
-def main() -> int:
-    """Make the tour and write the page."""
-    shell = Shell()
-    demo = Demo(shell, Console())
-    try:
-        demo.bring_up_cluster()
-        demo.build_images()
-        demo.install_operator()
-        demo.ensure_namespace(NAMESPACE)
-        tour = Tour(shell)
-        tour.say("# What kubectl tells")
-        tour.say(
-            "One reranker that works, five that don't and one that is refused, on the local node, as `kubectl` showed "
-            "them; of `describe` without the spec. Made by `python -m hack.kubectl_tour`; what the words mean stands "
-            "in [RerankerDeployment](../rerankerdeployment.md)."
-        )
-        for part in (good, broken, refused):
-            part(tour)
-        write(PAGE, tour.page)
-    except StepError as error:
-        print(f"kubectl_tour: {error}", file=sys.stderr)
-        return 1
-    finally:
-        subprocess.run(["hack/cluster/cluster", "down"], cwd=ROOT, check=False)
-    return 0
-
-
-def write(path: Path, page: list[str]) -> None:
-    """Write the page."""
-    path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
-    print(f"wrote {path.relative_to(ROOT)}")
+def see(shell: Shell, demo: Demo) -> list[str]:
+    """The page."""
+    demo.ensure_namespace(NAMESPACE)
+    tour = Tour(shell)
+    tour.say("# What kubectl tells")
+    tour.say(
+        "One reranker that works, five that don't and one that is refused, on the local node, as `kubectl` showed "
+        "them; of `describe` without the spec. Made by `python -m hack.kubectl_tour`; what the words mean stands "
+        "in [RerankerDeployment](../rerankerdeployment.md)."
+    )
+    for part in (good, broken, refused):
+        part(tour)
+    return tour.page
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_from_node(PAGE, see))

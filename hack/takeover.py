@@ -19,6 +19,7 @@ from rich.console import Console
 from hack.demo.shell import ROOT, Shell, StepError
 from hack.demo.up import NAME, NAMESPACE, RELEASE, SYSTEM_NAMESPACE, Demo
 from hack.demo.waiting import reranker_state, wait_until
+from hack.node_page import write_from_node
 
 PAGE = ROOT / "docs" / "results" / "takeover.md"
 ELSEWHERE, EDITED = "reranker-elsewhere", "edited"
@@ -171,33 +172,20 @@ def configurations(shell: Shell) -> int:
     return len(shell.get("-n", ELSEWHERE, "configmaps", "-l", f"app.kubernetes.io/instance={EDITED}")["items"])
 
 
-def main() -> int:
-    """Make the trial and write the page."""
-    shell, console = Shell(), Console()
-    demo, trial = Demo(shell, console), Trial(shell, console)
-    try:
-        demo.bring_up_cluster()
-        demo.build_images()
-        demo.install_operator()
-        two = ("--reuse-values", "--set", "replicas=2", "--wait", "--timeout", "3m")
-        shell.run("helm", "upgrade", RELEASE, "charts/reranker-operator", "-n", SYSTEM_NAMESPACE, *two)
-        demo.ensure_namespace(ELSEWHERE)
-        demo.apply_reranker()
-        page = [
-            "# Takeover and haste",
-            "Two operators for the whole cluster on the local node. Made by `python -m hack.takeover`.",
-            *takeover(trial),
-            *many_edits(trial),
-        ]
-        PAGE.write_text("\n\n".join(page) + "\n", encoding="utf-8")
-        print(f"wrote {PAGE.relative_to(ROOT)}")
-    except StepError as error:
-        print(f"takeover: {error}", file=sys.stderr)
-        return 1
-    finally:
-        subprocess.run(["hack/cluster/cluster", "down"], cwd=ROOT, check=False)
-    return 0
+def see(shell: Shell, demo: Demo) -> list[str]:
+    """The page."""
+    two = ("--reuse-values", "--set", "replicas=2", "--wait", "--timeout", "3m")
+    shell.run("helm", "upgrade", RELEASE, "charts/reranker-operator", "-n", SYSTEM_NAMESPACE, *two)
+    demo.ensure_namespace(ELSEWHERE)
+    demo.apply_reranker()
+    trial = Trial(shell, demo.console)
+    return [
+        "# Takeover and haste",
+        "Two operators for the whole cluster on the local node. Made by `python -m hack.takeover`.",
+        *takeover(trial),
+        *many_edits(trial),
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_from_node(PAGE, see))

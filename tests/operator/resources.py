@@ -21,6 +21,21 @@ def reranker(namespace: str, name: str = "products", **spec: Any) -> Object:
     }
 
 
+def with_(**fields: Any) -> dict[str, Any]:
+    """A minimal spec with these fields on top."""
+    return {"model": PATH_MODEL, **fields}
+
+
+def with_pods(**fields: Any) -> dict[str, Any]:
+    """A minimal spec with these fields in its template of pods."""
+    return with_(podTemplate=fields)
+
+
+def try_to_create(api: Api, spec: dict[str, Any], name: str = "products") -> Object:
+    """What the API server makes of a RerankerDeployment with this spec; nothing is stored."""
+    return api.create("rerankerdeployments", {**reranker("default", name), "spec": spec}, dry_run=True)
+
+
 def conditions(resource: Object | None) -> dict[str, Object]:
     """The conditions by type; empty before the first status."""
     found = (resource or {}).get("status", {}).get("conditions", [])
