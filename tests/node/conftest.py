@@ -24,6 +24,10 @@ NAMESPACE = "rerankers"
 IMAGE_VARIABLE = "RERANKER_NODE_IMAGE"
 GIVEN_IMAGE = "localhost/reranker-service-cpu:given"
 
+# What the tests' namespace asks of a pod, and of each container.
+POD_SECURITY = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+CONTAINER_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
 
 class Node:
     """The node, as its administrator sees it."""

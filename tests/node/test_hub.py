@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.node.conftest import NAMESPACE, Node, Object, reranker
+from tests.node.conftest import CONTAINER_SECURITY, NAMESPACE, POD_SECURITY, Node, Object, reranker
 from tests.operator.api import eventually
 
 from hack.demo.shell import ROOT
@@ -34,13 +34,12 @@ def hub(image: str) -> list[Object]:
         "args": ["--bytes-per-second", str(BYTES_PER_SECOND)],
         "volumeMounts": [{"name": "hub", "mountPath": "/hub"}],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": CONTAINER_SECURITY,
     }
-    security = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
     pod = {
         "containers": [container],
         "volumes": [{"name": "hub", "configMap": {"name": "hub"}}],
-        "securityContext": security,
+        "securityContext": POD_SECURITY,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 1,
     }

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.node.conftest import NAMESPACE, Node, Object
+from tests.node.conftest import CONTAINER_SECURITY, NAMESPACE, POD_SECURITY, Node, Object
 from tests.operator.api import eventually
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,16 +21,15 @@ def client(name: str, namespace: str, role: str, image: str) -> Object:
         "image": image,
         "imagePullPolicy": "Never",
         "command": ["sleep", "infinity"],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": CONTAINER_SECURITY,
     }
-    security = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": {"role": role}},
         "spec": {
             "containers": [container],
-            "securityContext": security,
+            "securityContext": POD_SECURITY,
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
         },

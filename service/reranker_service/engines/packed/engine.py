@@ -67,7 +67,7 @@ class PackedEngine:
             _check_length(self._settings.max_model_len, config)
             ids = checkpoint.tokenizer.yes_id, checkpoint.tokenizer.no_id
             if self._settings.quantization is not None:
-                _check_quantization(self._settings, config)
+                _check_quantization(config)
             from reranker_service.engines.packed.loaders import load_on_cpu, load_on_gpu  # noqa: PLC0415
 
             load = load_on_gpu if torch.cuda.is_available() else load_on_cpu
@@ -156,8 +156,8 @@ def _refuse_unused(settings: PackedSettings) -> None:
         )
 
 
-def _check_quantization(settings: PackedSettings, config: ModelConfig) -> None:
-    """Whether this device computes in 8 bits, and the model's sizes and type allow it."""
+def _check_quantization(config: ModelConfig) -> None:
+    """Whether this device computes in 8 bits, and the model's sizes allow it."""
     import torch  # noqa: PLC0415 - see `load`
 
     from reranker_service.engines.packed.fp8 import FIRST_CAPABILITY, check_shape  # noqa: PLC0415
@@ -174,11 +174,6 @@ def _check_quantization(settings: PackedSettings, config: ModelConfig) -> None:
             "BadConfiguration",
             f"quantization fp8 needs an NVIDIA GPU of compute capability {least} or more, but {here}; "
             "leave quantization out",
-        )
-    if settings.dtype not in {"auto", "bfloat16"}:
-        raise EngineLoadError(
-            "BadConfiguration",
-            f"dtype is {settings.dtype}, but quantization fp8 computes the rest in bfloat16; set dtype to auto",
         )
     check_shape(config)
 
