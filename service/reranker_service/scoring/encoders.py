@@ -66,7 +66,7 @@ class FlatEncoder:
 
     Args:
         definition: a tokenizer.json.
-        otherwise: encodes what this one fails at, which is everything where it can't read the definition.
+        otherwise: encodes what this one can't: all as long as the definition is read, and where it can't be read.
 
     Raises:
         ImportError: the package is missing.
@@ -88,6 +88,8 @@ class FlatEncoder:
 
     def encode_batch(self, texts: Sequence[str]) -> Encoded:
         """See the protocol. Outside the interpreter's lock."""
+        if not self._read.done():
+            return self._otherwise.encode_batch(texts)
         try:
             ids, offsets = self._read.result().encode_batch_flat(list(texts))
         except ValueError:

@@ -5,6 +5,7 @@ import random
 import sys
 import unicodedata
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def library(definition: dict[str, Any]) -> LibraryEncoder:
 
 @pytest.fixture(scope="module")
 def fast(definition: dict[str, Any]) -> FlatEncoder:
-    return FlatEncoder(definition, Refusing())
+    encoder = FlatEncoder(definition, Refusing())
+    encoder._read.result()
+    return encoder
 
 
 def ids_of(encoder: Encoder, texts: list[str]) -> list[list[int]]:
@@ -100,6 +103,16 @@ def test_no_texts_and_empty_texts(fast: FlatEncoder) -> None:
     assert ids_of(fast, []) == []
     assert ids_of(fast, [""]) == [[]]
     assert ids_of(fast, ["", "yes", ""]) == [[], fast.encode("yes"), []]
+
+
+def test_nobody_waits_until_the_fast_library_has_read_the_definition(
+    definition: dict[str, Any], library: LibraryEncoder
+) -> None:
+    encoder = FlatEncoder(definition, library)
+    unread: Future[Any] = Future()
+    encoder._read = unread
+    assert encoder.encode("yes, 健身") == library.encode("yes, 健身")
+    assert ids_of(encoder, ["yes", "no"]) == ids_of(library, ["yes", "no"])
 
 
 def test_what_the_fast_library_can_not_read_is_encoded_by_the_other(definition: dict[str, Any]) -> None:
