@@ -14,6 +14,8 @@ from tests.cluster.node import COMMAND, Node, eventually
 from tests.cluster.traces import Process, descendants_of, left_behind, traces
 
 NOBODY = 65534
+LASTING = {"etcd", "containerd", "kube-apiserver", "kubelet", "kube-proxy", "kube-router", "coredns", "pause"}
+"""What runs on a node as long as it is up; runc and iptables come and go."""
 
 pytestmark = pytest.mark.cluster
 
@@ -30,8 +32,7 @@ def test_down_leaves_nothing_behind_even_when_the_node_died(fleeting: Node) -> N
     before = traces()
     fleeting.must("up")
     first = descendants_of(fleeting.init_pid())
-    names = {process.name for process in first}
-    assert names >= {"etcd", "containerd", "kube-apiserver", "kubelet", "kube-proxy", "kube-router", "coredns", "pause"}
+    assert {process.name for process in first} >= LASTING
     assert left_behind(before, traces(), fleeting.name).keys() >= {"links", "routes", "control groups"}, (
         "the comparison sees it"
     )
@@ -41,12 +42,16 @@ def test_down_leaves_nothing_behind_even_when_the_node_died(fleeting: Node) -> N
     assert fleeting.cluster("status").returncode == 1
     fleeting.must("up")
     second = descendants_of(fleeting.init_pid())
-    assert {process.name for process in second} == names, "a dead node is started again"
+    assert {process.name for process in second} >= LASTING, "a dead node is started again"
 
     fleeting.must("down")
     assert not [process for process in second if process.is_alive()]
     assert not list(fleeting.state.parent.glob(f"*{fleeting.name}*"))
-    assert left_behind(before, traces(), fleeting.name) == {}
+    # The kernel takes down a network namespace after its last process, in its own time.
+    deadline = time.monotonic() + 20
+    while left := left_behind(before, traces(), fleeting.name):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.5)
     fleeting.must("down")
 
 

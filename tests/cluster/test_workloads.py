@@ -69,7 +69,7 @@ def test_a_service_is_reached_from_the_machine_and_from_pods(node: Node, namespa
 
     for url in urls:
         eventually(lambda url=url: answer_of(url) in pods, f"{url} answers on the machine")  # type: ignore[misc]
-    assert {answer_of(urls[0]) for _ in range(40)} == pods, "both pods take part"
+    eventually(lambda: {answer_of(urls[0]) for _ in range(40)} == pods, "both pods take part")
     for name in pods:
         answer = node.probe(namespace, name, "get", "http://web:8000")
         assert answer.stdout.strip() in pods, f"from pod {name}, which may be the one that answers: {answer.stderr}"

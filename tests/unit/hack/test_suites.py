@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from hack.suites import ROOT, SUITES, counts_of, run_within
+from hack.suites import ROOT, SUITES, Suite, counts_of, run_all, run_within
 
 
 def test_the_budgets_sum_to_an_hour_at_most():
@@ -45,3 +45,13 @@ def test_a_suite_over_its_budget_is_ended_with_what_it_started(tmp_path: Path):
     while process.exists() and "Z" not in (process / "stat").read_text().split()[2]:
         assert time.monotonic() < deadline, "the child outlived its suite"
         time.sleep(0.1)
+
+
+def test_what_a_suite_leaves_of_its_budget_goes_to_those_after_it(tmp_path: Path):
+    def takes(name: str, seconds: float, budget_s: int) -> Suite:
+        return Suite(name, "sleeps", budget_s, (sys.executable, "-c", f"import time; time.sleep({seconds})"))
+
+    quick, slow, slower = takes("quick", 0, 6), takes("slow", 3, 1), takes("slower", 60, 1)
+    outcomes = run_all([quick, slow, slower], tmp_path)
+    assert [outcome.ok for outcome in outcomes] == [True, True, False]
+    assert sum(outcome.seconds for outcome in outcomes) < 10
