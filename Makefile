@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup demo demo-down test test-fast compat lint format verify generate release-check cluster-up cluster-down images clean
+.PHONY: help setup demo demo-down test test-fast compat lint format verify generate release-check upgrade-check keda cluster-up cluster-down images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,12 @@ cluster-down: ## end it and leave nothing behind
 
 release-check: setup ## wheel, chart, bills of materials and images into dist/, and that their versions agree
 	hack/release/check
+
+upgrade-check: setup ## upgrades, rollbacks and two releases by Helm 3 and 4 on a node, under load (half an hour; needs root)
+	hack/release/upgrade
+
+keda: setup ## KEDA, built from its module, scales a reranker on a node (needs root)
+	hack/keda/run
 
 images: setup ## build the images without a Docker engine
 	hack/images/build

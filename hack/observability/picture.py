@@ -5,10 +5,13 @@ import json
 import sys
 import time
 import urllib.error
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from hack.observability.__main__ import BOARDS, FILES
 from hack.observability.ask import Span
+from hack.observability.boards import LATENCY
 from hack.observability.draw import draw
 from hack.observability.server import Client, QueryError
 
@@ -32,14 +35,23 @@ def main() -> int:
 
 
 def pictures(client: Client, span: Span, output: Path, rate_window_s: float) -> list[Path]:
-    """Draw all dashboards into a folder; the files."""
+    """Draw all dashboards into a folder, and what of the latency a reader sees first; the files."""
     output.mkdir(parents=True, exist_ok=True)
     written = []
     for uid in BOARDS:
         board = json.loads((FILES / "dashboards" / f"{uid}.json").read_text(encoding="utf-8"))
         written.append(output / f"dashboard-{uid}.png")
         draw(client, board, span, written[-1], rate_window_s=rate_window_s)
+        if uid == LATENCY:
+            written.append(output / "latency.png")
+            draw(client, board | {"panels": first_sections(board, 2)}, span, written[-1], rate_window_s=rate_window_s)
     return written
+
+
+def first_sections(board: Mapping[str, Any], count: int) -> list[Any]:
+    """The panels of a dashboard's first sections, their headings included."""
+    headings = [place for place, panel in enumerate(board["panels"]) if panel["type"] == "row"]
+    return list(board["panels"][: headings[count] if len(headings) > count else None])
 
 
 if __name__ == "__main__":

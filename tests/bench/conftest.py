@@ -23,6 +23,8 @@ from typing import Any
 
 import pytest
 
+from hack.ports import free_port
+
 BENCH = (sys.executable, "-m", "reranker_bench.cli")
 
 
@@ -220,13 +222,10 @@ def script() -> type[Script]:
     return Script
 
 
-@pytest.fixture
-def free_port() -> int:
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
     """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return free_port()
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from tests.observability.expressions import dashboards, metrics, of_dashboards, panels
 
 from hack.observability.__main__ import BOARDS, FILES
 from hack.observability.boards import as_json
+from hack.observability.expressions import dashboards, metrics, of_dashboards, panels
 from reranker_operator.benchmark_metrics import BenchmarkFigures
 from reranker_operator.metrics import Metrics as OperatorMetrics
 from reranker_service.metrics import Metrics as ServiceMetrics

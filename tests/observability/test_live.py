@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.observability.expressions import Expression, of_dashboards, of_rules
 from tests.observability.traffic import Traffic
 from tests.operator.api import Api, eventually
 from tests.operator.conftest import CONFIG, Operator, grant, install_crd
-from tests.operator.control_plane import ADMIN, OPERATOR, ControlPlane, free_port
+from tests.operator.control_plane import ADMIN, OPERATOR, ControlPlane
 from tests.operator.resources import make_ready, new_pods, reranker, wait_for
 from tests.operator.test_benchmark_runs import bring_up, end_job, start, wait_for_phases
 from tests.service.conftest import Service
 
 from hack.observability.ask import Span
+from hack.observability.expressions import Expression, of_dashboards, of_rules
 from hack.observability.picture import pictures
 from hack.observability.server import Client, Prometheus, scrape
+from hack.ports import free_port
 
 LOAD_S = float(os.environ.get("OBSERVABILITY_LOAD_S", "45"))
 """Some windows' worth of scrapes; what the dashboards show over minutes they show over seconds here."""

@@ -10,8 +10,9 @@ import httpx
 import pytest
 import yaml
 from tests.operator.api import Api, eventually
-from tests.operator.control_plane import ADMIN, OPERATOR, ROOT, ControlPlane, Process, free_port
+from tests.operator.control_plane import ADMIN, OPERATOR, ROOT, ControlPlane, Process
 
+from hack.ports import free_port
 from reranker_operator.rbac import CLUSTER_RULES, LEASE_RULES, RULES
 
 CRDS = ROOT / "crds"

@@ -6,7 +6,6 @@ The binaries come from `hack/cluster/cluster bin`, or from the folder that KUBER
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -16,6 +15,8 @@ from typing import IO
 
 import httpx
 import yaml
+
+from hack.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN, OPERATOR, NARROW_OPERATOR = "admin", "operator", "narrow-operator"
@@ -40,14 +41,6 @@ def binaries() -> Path:
     if done.returncode != 0:
         raise RuntimeError(f"hack/cluster/cluster bin: {done.stderr}")
     return Path(done.stdout.strip())
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Process:

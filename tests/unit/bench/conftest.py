@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from hack.ports import free_port
 from reranker_bench.environment import ClientInfo, Environment, ServerInfo
 from reranker_bench.load import Sample
 from reranker_bench.results import Cell, Parameters, Results, TitlesUsed, WarmUp
@@ -75,10 +75,7 @@ def make_run() -> Callable[..., Results]:
     return _make_run
 
 
-@pytest.fixture
-def free_port() -> int:
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
     """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return free_port()

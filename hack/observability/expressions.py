@@ -6,12 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hack.observability.__main__ import BOARDS, FILES
 
-ROOT = Path(__file__).resolve().parents[2]
 VARIABLES = {
     "$namespace": ".*",
     "$reranker": ".*",
@@ -38,10 +36,12 @@ class Expression:
 
 
 def dashboards() -> dict[str, Any]:
+    """The dashboards as the chart ships them, by uid."""
     return {uid: json.loads((FILES / "dashboards" / f"{uid}.json").read_text()) for uid in BOARDS}
 
 
 def panels(board: Any) -> Iterator[Any]:
+    """A dashboard's panels, those of its rows included."""
     for panel in board["panels"]:
         if panel["type"] != "row":
             yield panel
@@ -49,6 +49,7 @@ def panels(board: Any) -> Iterator[Any]:
 
 
 def of_dashboards() -> list[Expression]:
+    """Every query of every panel."""
     return [
         Expression(f"{board['title']} / {panel['title']} / {target['refId']}", target["expr"])
         for board in dashboards().values()
@@ -58,6 +59,7 @@ def of_dashboards() -> list[Expression]:
 
 
 def of_rules(groups: Any) -> list[Expression]:
+    """Every rule's expression, of the groups of a PrometheusRule."""
     return [
         Expression(f"{group['name']} / {rule.get('record') or rule['alert']} / {number}", rule["expr"])
         for group in groups
