@@ -9,8 +9,9 @@ import pytest
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from hack.observability.__main__ import BOARDS, FILES
-from hack.observability.boards import as_json
+from hack.observability.boards import LATENCY, as_json
 from hack.observability.expressions import dashboards, metrics, of_dashboards, panels
+from hack.observability.picture import first_sections
 from reranker_operator.benchmark_metrics import BenchmarkFigures
 from reranker_operator.metrics import Metrics as OperatorMetrics
 from reranker_service.metrics import Metrics as ServiceMetrics
@@ -115,3 +116,12 @@ def test_every_metric_that_is_asked_for_exists(rule_groups: Any) -> None:
     asked |= {name for group in rule_groups for rule in group["rules"] for name in metrics(rule["expr"])}
     assert len(asked) > 20
     assert asked - known_metrics() == set()
+
+
+def test_the_short_picture_ends_where_the_third_section_begins() -> None:
+    board = dashboards()[LATENCY]
+    shown = first_sections(board, 2)
+    headings = [panel["title"] for panel in shown if panel["type"] == "row"]
+    assert headings == ["At a glance", "Latency by number of documents"]
+    assert board["panels"][len(shown)]["type"] == "row"
+    assert first_sections(board, 99) == board["panels"]
