@@ -40,7 +40,7 @@ SUITES = (
     Suite("bench", "the benchmark's command line against a faulty server", 130, workers=2),
     Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 900, ("hack/cluster/cluster", "build")),
     Suite("chart", "the Helm chart rendered by the real helm", 70, workers=2),
-    Suite("observability", "dashboards and alerts, asked of a real Prometheus", 140, workers=2),
+    Suite("observability", "dashboards and alerts, asked of a real Prometheus", 140),
     Suite("operator", "the operator against a real API server", 270, workers=2),
     Suite("service", "the service with the real vLLM on this CPU", 430, workers=2),
     Suite("clients", "every client library, as published, against the real service", 170),
