@@ -38,16 +38,16 @@ class Suite:
 SUITES = (
     Suite("unit", "pure cores and single parts", 330, workers=2),
     Suite("bench", "the benchmark's command line against a faulty server", 130, workers=2),
-    Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 900, ("hack/cluster/cluster", "build")),
+    Suite("tools", "Kubernetes, helm, CoreDNS, kube-router built from source", 1010, ("hack/cluster/cluster", "build")),
     Suite("chart", "the Helm chart rendered by the real helm", 70, workers=2),
     Suite("observability", "dashboards and alerts, asked of a real Prometheus", 140),
-    Suite("operator", "the operator against a real API server", 270, workers=2),
-    Suite("service", "the service with the real vLLM on this CPU", 430, workers=2),
+    Suite("operator", "the operator against a real API server", 250, workers=2),
+    Suite("service", "the service with the real vLLM on this CPU", 400, workers=2),
     Suite("clients", "every client library, as published, against the real service", 170),
     Suite("cluster", "the local node itself, and that it leaves nothing behind", 100),
     Suite("images", "the images, built without a Docker engine", 290, ("hack/images/build",)),
-    Suite("node", "each failure of a reranker, caused on the real node", 460),
-    Suite("e2e", "the whole product on the real node", 300),
+    Suite("node", "each failure of a reranker, caused on the real node", 440),
+    Suite("e2e", "the whole product on the real node", 270),
 )
 
 
