@@ -1,7 +1,6 @@
 """Draws the dashboards as PNG files from a Prometheus: `python -m hack.observability.picture --help`."""
 
 import argparse
-import json
 import sys
 import time
 import urllib.error
@@ -9,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hack.observability.__main__ import BOARDS, FILES
 from hack.observability.ask import Span
 from hack.observability.boards import LATENCY
 from hack.observability.draw import draw
+from hack.observability.expressions import dashboards
 from hack.observability.server import Client, QueryError
 
 
@@ -38,8 +37,7 @@ def pictures(client: Client, span: Span, output: Path, rate_window_s: float) -> 
     """Draw all dashboards into a folder, and what of the latency a reader sees first; the files."""
     output.mkdir(parents=True, exist_ok=True)
     written = []
-    for uid in BOARDS:
-        board = json.loads((FILES / "dashboards" / f"{uid}.json").read_text(encoding="utf-8"))
+    for uid, board in dashboards().items():
         written.append(output / f"dashboard-{uid}.png")
         draw(client, board, span, written[-1], rate_window_s=rate_window_s)
         if uid == LATENCY:
