@@ -6,6 +6,7 @@ Every request carries titles that no earlier one carried, so that no server find
 import asyncio
 import http.client
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -46,8 +47,16 @@ def body(titles: Titles, count: int, extra: dict[str, Any]) -> bytes:
     return json.dumps({"query": QUERY, "documents": titles.take(count), **extra}, ensure_ascii=False).encode()
 
 
-def one_by_one(port: int, bodies: list[bytes], documents: int) -> list[float]:
-    """Milliseconds of each request; every answer is read whole and must hold every document, best first."""
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Milliseconds of a request as its client saw it, and of each stage that the server tells of."""
+
+    ms: float
+    stages: dict[str, float]
+
+
+def one_by_one(port: int, bodies: list[bytes], documents: int) -> list[Timed]:
+    """Each request's times; every answer is read whole and must hold every document, best first."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     times = []
     for each in bodies:
@@ -55,10 +64,15 @@ def one_by_one(port: int, bodies: list[bytes], documents: int) -> list[float]:
         connection.request("POST", "/rerank", each, {"Content-Type": "application/json"})
         response = connection.getresponse()
         answer = response.read()
-        times.append((time.perf_counter() - begin) * 1000)
+        ms = (time.perf_counter() - begin) * 1000
         check(response.status, answer, documents)
+        times.append(Timed(ms, _stages(response.getheader("Server-Timing", ""))))
     connection.close()
     return times
+
+
+def _stages(header: str) -> dict[str, float]:
+    return {name: float(ms) for name, ms in re.findall(r"(\w+);dur=([\d.]+)", header)}
 
 
 def check(status: int, answer: bytes, documents: int) -> None:

@@ -183,10 +183,11 @@ def sweep(server: Server, form: str, titles: Titles) -> dict[str, Any]:
     rows = {}
     for count in COUNTS:
         bodies = [body(titles, count, server.fields(form)) for _ in range(WARM + REPEAT)]
-        times = one_by_one(server.port, bodies, count)[WARM:]
-        rows[count] = times
+        timed = one_by_one(server.port, bodies, count)[WARM:]
+        rows[count] = times = [each.ms for each in timed]
+        stages = {name: round(float(np.median([each.stages[name] for each in timed])), 2) for name in timed[0].stages}
         say(f"{server.name:>9} {form:>8} n={count:4}: median {np.median(times):8.2f} ms "
-            f"(min {min(times):.2f}, max {max(times):.2f})")  # fmt: skip
+            f"(min {min(times):.2f}, max {max(times):.2f}) {stages or ''}")  # fmt: skip
     asked, found = (now - before for now, before in zip(server.hits(), (queries, hits), strict=True))
     rate = found / asked if asked else 0.0
     say(f"{server.name:>9} {form:>8}: prefix cache hits {rate:.1%} of {asked:.0f} tokens; titles repeated: "

@@ -83,7 +83,9 @@ class Dispatcher:
         self._thread = threading.Thread(target=self._run, args=(load, on_loaded), name="engine", daemon=True)
         self._thread.start()
 
-    async def score(self, chunks: Iterator[Prompts], documents: int, on_scored: Callable[[int], None]) -> Job:
+    async def score(
+        self, chunks: Iterator[Prompts], documents: int, on_scored: Callable[[int], None], *, at_once: bool = False
+    ) -> Job:
         """Score a request's prompts together with whatever else is waiting.
 
         Cancelling takes back all that has not reached the engine.
@@ -92,6 +94,7 @@ class Dispatcher:
             chunks: the prompts, in order. Iterated in a thread of its own; what has come can be scored meanwhile.
             documents: how many prompts there will be in all.
             on_scored: called with each number of documents done.
+            at_once: iterate `chunks` here, because they take less time than a thread's answer.
 
         Returns:
             The finished job, with log-odds in the prompts' order and its times.
@@ -100,13 +103,18 @@ class Dispatcher:
             EngineError: at least one prompt could not be scored.
             Exception: whatever iterating `chunks` raises.
         """
-        # An engine with a device of its own lays its batches out itself, in the order that suits it.
-        job = Job(documents, sort=self._sort and not self._engine.capacity.overlaps)
+        # An engine that takes tokens rather than documents lays them out itself, in the order that suits its device.
+        capacity = self._engine.capacity
+        laid_out = capacity.overlaps and capacity.batch_tokens is not None
+        job = Job(documents, sort=self._sort and not laid_out)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[job] = done, on_scored
         self._queue.put(job)
         try:
-            await asyncio.to_thread(self._fill, job, chunks)
+            if at_once:
+                self._fill(job, chunks)
+            else:
+                await asyncio.to_thread(self._fill, job, chunks)
             await done
         finally:
             self._queue.remove(job)
@@ -191,7 +199,7 @@ class Dispatcher:
     def _await_turn(self, running: Running) -> None:
         """Leave open what comes next for as long as the device has enough to do."""
         until = running.begun_at + self._pace.expected(running.cost) - LEAD_S - self._begin_s
-        while (left := until - time.monotonic()) > 0 and not self._engine.idle():
+        while (left := until - time.monotonic()) > 0 and not self._engine.takes_more():
             time.sleep(min(left, POLL_S))
 
     def _begin(self, submission: Submission) -> Running:

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 # Characters that are tokenised before the engine may begin with them, where it can work on while the next are
 # tokenised: so many take a few milliseconds. A request of a thousand titles has fewer.
 FIRST_CHARACTERS = 65536
+# Up to so many characters are tokenised where they are asked for, by an encoder that is quick: to hand them to another
+# thread and wait for it takes longer, and a request with more would hold up the others.
+AT_ONCE_CHARACTERS = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,8 @@ class RerankService:
                         # All or nothing: how many they are has to be known before the engine gets the first of them.
                         chunks = iter(await asyncio.to_thread(list, chunks))
                         room.hold_tokens(sum(part.prompts.tokens for part in encoded))
-                    job = await self._score(chunks, len(distinct.unique), room, timings)
+                    at_once = model.checkpoint.tokenizer.quick and _characters(distinct.unique) <= AT_ONCE_CHARACTERS
+                    job = await self._score(chunks, len(distinct.unique), room, timings, at_once=at_once)
         except QueryTooLong as error:
             error.param = question.query_field
             raise
@@ -222,9 +226,15 @@ class RerankService:
         self.metrics.tokenize_duration.observe(timings["tokenize"])
 
     async def _score(
-        self, chunks: Iterator[Prompts], documents: int, room: Reservation, timings: dict[str, float]
+        self,
+        chunks: Iterator[Prompts],
+        documents: int,
+        room: Reservation,
+        timings: dict[str, float],
+        *,
+        at_once: bool,
     ) -> Job:
-        job = await self._dispatcher.score(chunks, documents, room.release)
+        job = await self._dispatcher.score(chunks, documents, room.release, at_once=at_once)
         taken_at = job.taken_at or job.queued_at
         timings["queue"] = taken_at - job.queued_at
         timings["engine"] = time.monotonic() - taken_at
@@ -246,3 +256,7 @@ class RerankService:
     def _observe_submission(self, *, documents: int, tokens: int, seconds: float) -> None:
         self.metrics.batch_tokens.observe(tokens)
         self._admission.observe_speed(documents, tokens, seconds)
+
+
+def _characters(pairs: Sequence[tuple[str, str]]) -> int:
+    return sum(len(document) for _, document in pairs)

@@ -2,8 +2,9 @@
 
 `python -m tests.service.score_prompts BACKEND MODEL`: reads a JSON list of prompts (lists of token ids) from standard
 input and writes a JSON object: `log_odds`; `alone`, the first ten prompts scored one by one; `steps`, how many signs of
-life the engine gave; `load_s`, `score_s`, `rss_mib`; `too_long`, the error of a prompt that can't fit, and `after`, the
-first prompt's log-odds once more after it.
+life the engine gave; `overlapped`, all scored again, every submission begun before the first was collected, and one
+that fails among them; `load_s`, `score_s`, `rss_mib`; `too_long`, the error of a prompt that can't fit, and `after`,
+the first prompt's log-odds once more after it.
 """
 
 import contextlib
@@ -16,9 +17,10 @@ from typing import Any
 
 from reranker_service.checkpoint import resolve
 from reranker_service.engines import create_engine
-from reranker_service.engines.protocol import EngineError
+from reranker_service.engines.protocol import Engine, EngineError
 from reranker_service.engines.vllm_env import prepare_environment
 from reranker_service.logs import configure_logging
+from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.settings import Settings
 
 BATCH = 100
@@ -47,6 +49,7 @@ def main(backend: str, model: str) -> None:
     result["score_s"] = time.monotonic() - started
     result["alone"] = [engine.score([prompt])[0] for prompt in prompts[:10]]
     result["steps"] = steps
+    result["overlapped"] = overlapped(engine, prompts, settings.max_model_len)
     try:
         engine.score([prompts[1], [1] * (settings.max_model_len + 1)])
     except EngineError as error:
@@ -57,6 +60,17 @@ def main(backend: str, model: str) -> None:
     engine.close()
     with contextlib.suppress(BrokenPipeError):
         print(json.dumps(result))
+
+
+def overlapped(engine: Engine, prompts: list[list[int]], longest: int) -> list[float]:
+    """The log-odds from submissions that are all under way at once."""
+    begun = []
+    for start in range(0, len(prompts), BATCH):
+        begun.append(engine.submit([Prompts.from_lists(prompts[start : start + BATCH])]))
+        if start == 0:
+            with contextlib.suppress(EngineError):
+                engine.submit([Prompts.from_lists([[1], [1] * (longest + 1)])])
+    return [value for collect in begun for value in collect().log_odds.tolist()]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.timeout(900)
 ROOT = Path(__file__).parents[2]
 FORMATS: list[InstructionFormat] = ["compact", "standard"]
 BACKENDS = ["qwen3_vllm", "qwen3_vllm_score", "qwen3_packed"]
+# vLLM computes in this process on CPUs and in one of its own on GPUs; each backend shows one of the two.
+APART = {"qwen3_vllm": "1", "qwen3_vllm_score": "0", "qwen3_packed": "0"}
 COUNT = 200
 TOLERANCE = {"qwen3_vllm": 1e-3, "qwen3_vllm_score": 1e-3, "qwen3_packed": 1e-4}
 # One less than the model length of 160: generate needs room for its token, and both backends get the same prompts.
@@ -62,9 +64,10 @@ def scored(
     request: pytest.FixtureRequest, tiny_model: Path, prompts: dict[InstructionFormat, list[list[int]]]
 ) -> dict[str, Any]:
     """One engine process scores the prompts of both formats."""
+    changes = {"OMP_NUM_THREADS": "2", "VLLM_ENABLE_V1_MULTIPROCESSING": APART[request.param]}
     run = subprocess.run(
         [sys.executable, "-m", "tests.service.score_prompts", request.param, str(tiny_model)],
-        input=json.dumps(prompts["compact"] + prompts["standard"]), cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "2"},
+        input=json.dumps(prompts["compact"] + prompts["standard"]), cwd=ROOT, env=os.environ | changes,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
@@ -90,6 +93,10 @@ def test_log_odds_agree_with_transformers(
 
 def test_a_prompt_scores_the_same_alone_as_in_a_batch(scored: dict[str, Any]) -> None:
     assert scored["alone"] == pytest.approx(scored["log_odds"][:10], abs=TOLERANCE[scored["backend"]] / 10)
+
+
+def test_submissions_under_way_at_once_get_their_own_scores(scored: dict[str, Any]) -> None:
+    assert scored["overlapped"] == pytest.approx(scored["log_odds"], abs=TOLERANCE[scored["backend"]] / 10)
 
 
 def test_an_engine_shows_life_more_often_than_once_a_call(scored: dict[str, Any]) -> None:

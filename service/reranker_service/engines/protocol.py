@@ -1,6 +1,5 @@
 """What the service asks of an engine, so that batching, order and limits are written once above all of them."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,31 +111,15 @@ class Engine(Protocol):
             EngineError: the submission could not be begun.
         """
 
-    def idle(self) -> bool:
-        """Whether everything that was submitted has been computed, collected or not. Returns at once."""
+    def takes_more(self) -> bool:
+        """Whether to begin the next submission now rather than just before the last one's expected end.
+
+        It is where all that was submitted has been computed, collected or not, and where the engine has a queue of its
+        own. Returns at once.
+        """
 
     def health(self) -> str | None:
         """None while the engine can score, else why it can't. Called from any thread, returns at once."""
 
     def close(self) -> None:
         """Free what `load` took, also after a failed `load`."""
-
-
-class BlockingEngine(ABC):
-    """The part of the protocol that is the same for engines whose calls return when the batch is done."""
-
-    @abstractmethod
-    def score(self, prompts: list[list[int]]) -> list[float]:
-        """See the protocol."""
-
-    def submit(self, batch: Sequence[Prompts]) -> Collect:
-        """Scores when the answer is asked for."""
-
-        def collect() -> Answers:
-            return Answers(np.asarray(self.score([ids for prompts in batch for ids in prompts.lists()]), np.float64))
-
-        return collect
-
-    def idle(self) -> bool:
-        """It computes when it is asked for answers, not between."""
-        return True

@@ -1,25 +1,33 @@
 """What both vLLM engines share, and the one place that knows how vLLM 0.18 to 0.32 differ.
 
-vLLM's `LLM` is used in process: it takes token ids, and a call returns when its batch is done. It is not thread-safe
-(its loop hands every finished output to whoever runs it), so one thread owns it; see the engine protocol.
+vLLM's `LLM` loads the model; prompts go to the engine below it one by one, as `LLM.generate` does it, but without
+waiting for the last submission's answers first. On a GPU that engine computes in a process of its own, which is slowed
+down most by having nothing to do: `LLM.generate` and `LLM.classify` return when all is done, so that it idles while
+the answers are read and the next prompts are given to it. It is not thread-safe; see the engine protocol.
 """
 
+import contextlib
 import dataclasses
+import itertools
 import logging
-import threading
-from abc import abstractmethod
-from collections.abc import Callable
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from reranker_service.engines.protocol import (
-    BlockingEngine,
+    Answers,
     Capacity,
     Checkpoint,
+    Collect,
     EngineDead,
     EngineError,
     EngineLoadError,
 )
 from reranker_service.engines.vllm_env import is_cpu_build, vllm_version
+from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,8 +38,8 @@ GPU_BATCHED_TOKENS = 8192
 CPU_BLOCK_SIZE = 32
 
 
-class VllmEngine(BlockingEngine):
-    """Loading, stepping and closing; a subclass says how prompts become log-odds.
+class VllmEngine(ABC):
+    """Loading, scoring and closing; a subclass says how prompts become log-odds.
 
     `generated_tokens` is what a subclass needs of the model's length beside the prompt.
     """
@@ -42,8 +50,13 @@ class VllmEngine(BlockingEngine):
         self._settings = settings
         self._cpu = is_cpu_build()
         self._llm: Any = None
+        self._params: Any = None
         self._failure: str | None = None
-        self._lock = threading.Lock()
+        self._on_step: Callable[[], None] = lambda: None
+        self._names = itertools.count()
+        # By name: prompts whose answers somebody wants and vLLM owes, and those that have come and were not fetched.
+        self._owed: set[str] = set()
+        self._answers: dict[str, Any] = {}
 
     @property
     def version(self) -> str:
@@ -56,6 +69,7 @@ class VllmEngine(BlockingEngine):
         return Capacity(
             max_prompt_tokens=self._settings.max_model_len - self.generated_tokens,
             batch_documents=self._settings.infer_batch_size,
+            overlaps=computes_apart(),
         )
 
     def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:
@@ -72,24 +86,25 @@ class VllmEngine(BlockingEngine):
         log.info("loading %s: %s", checkpoint.path, arguments)
         try:
             self._llm = vllm.LLM(**arguments)
-            self._prepare(checkpoint)
+            self._params = self._parameters(checkpoint)
         except Exception as error:
             raise EngineLoadError(*explain_load_failure(error)) from error
-        self._watch_steps(on_step)
+        self._on_step = on_step
 
     def score(self, prompts: list[list[int]]) -> list[float]:
-        """See the protocol. A failure leaves no half-done prompt behind that could answer the next call."""
-        if self._failure is not None:
-            raise EngineDead(self._failure)
-        try:
-            outputs = self._run([{"prompt_token_ids": ids} for ids in prompts])
-            self._check_outputs(prompts, outputs)
-            return [self._log_odds(output) for output in outputs]
-        except Exception as error:
-            self._recover(error)
-            if isinstance(error, EngineError):
-                raise
-            raise EngineError(f"{type(error).__name__}: {error}") from error
+        """See the protocol."""
+        scores: list[float] = self._collect(prompts, self._add(prompts)).log_odds.tolist()
+        return scores
+
+    def submit(self, batch: Sequence[Prompts]) -> Collect:
+        """See the protocol. Where vLLM computes in a process of its own, it begins with the first prompt."""
+        prompts = [ids for prompts in batch for ids in prompts.lists()]
+        names = self._add(prompts)
+        return lambda: self._collect(prompts, names)
+
+    def takes_more(self) -> bool:
+        """See the protocol. vLLM has a queue of its own."""
+        return True
 
     def health(self) -> str | None:
         """Why the engine can't score, or None; notices an engine process that died while nothing was asked of it."""
@@ -114,12 +129,8 @@ class VllmEngine(BlockingEngine):
         """Arguments of `LLM` that make it this engine."""
 
     @abstractmethod
-    def _prepare(self, checkpoint: Checkpoint) -> None:
-        """Called once after loading."""
-
-    @abstractmethod
-    def _run(self, prompts: list[dict[str, list[int]]]) -> list[Any]:
-        """One vLLM call; its outputs in the order of the prompts."""
+    def _parameters(self, checkpoint: Checkpoint) -> Any:
+        """What vLLM is to do with each prompt; asked for once after loading."""
 
     @abstractmethod
     def _log_odds(self, output: Any) -> float:
@@ -159,43 +170,83 @@ class VllmEngine(BlockingEngine):
             log.warning("dtype float16 on a CPU is slower and less exact than float32; say auto or float32")
         return dtype
 
-    def _watch_steps(self, on_step: Callable[[], None]) -> None:
-        engine = self._llm.llm_engine
-        step = engine.step
+    # Prompts and answers.
 
-        def observed_step() -> Any:
-            result = step()
-            on_step()
-            return result
+    def _add(self, prompts: list[list[int]]) -> list[str]:
+        """Give prompts to vLLM; the names that its answers will have."""
+        if self._failure is not None:
+            raise EngineDead(self._failure)
+        names: list[str] = []
+        try:
+            for ids in prompts:
+                name = str(next(self._names))
+                self._llm.llm_engine.add_request(name, {"type": "token", "prompt_token_ids": ids}, self._params)
+                names.append(name)
+                self._owed.add(name)
+        except Exception as error:
+            self._give_up(names)
+            raise self._failed(error) from error
+        return names
 
-        engine.step = observed_step
+    def _collect(self, prompts: list[list[int]], names: list[str]) -> Answers:
+        """Let vLLM go on until it has answered these. A failure leaves nothing behind that could answer others."""
+        if self._failure is not None:
+            raise EngineDead(self._failure)
+        try:
+            while not self._owed.isdisjoint(names) and self._llm.llm_engine.has_unfinished_requests():
+                self._step()
+            outputs = [self._answers.get(name) for name in names]
+            return Answers(np.fromiter(map(self._checked, prompts, outputs), np.float64, len(prompts)))
+        except Exception as error:
+            raise self._failed(error) from error
+        finally:
+            self._give_up(names)
 
-    # Failures.
+    def _step(self) -> None:
+        for output in self._llm.llm_engine.step():
+            if output.finished and output.request_id in self._owed:
+                self._owed.remove(output.request_id)
+                self._answers[output.request_id] = output
+        self._on_step()
 
-    @staticmethod
-    def _check_outputs(prompts: list[list[int]], outputs: list[Any]) -> None:
-        """Each prompt has its own answer: vLLM reports some failures as outputs that look like a score of 0."""
-        if len(outputs) != len(prompts):
-            raise EngineError(f"vLLM answered {len(outputs)} of {len(prompts)} prompts")
-        for prompt, output in zip(prompts, outputs, strict=True):
-            failure = getattr(output, "error", None)
-            if failure:
-                raise EngineError(f"vLLM failed on a prompt of {len(prompt)} tokens: {failure}")
-            if list(output.prompt_token_ids) != prompt:
-                raise EngineError("vLLM's answers are out of step with what was asked")
+    def _checked(self, prompt: list[int], output: Any) -> float:
+        """The log-odds in the output of a prompt: vLLM reports some failures as outputs that look like a score of 0."""
+        if output is None:
+            raise EngineError(f"vLLM has not answered a prompt of {len(prompt)} tokens")
+        failure = getattr(output, "error", None)
+        if failure:
+            raise EngineError(f"vLLM failed on a prompt of {len(prompt)} tokens: {failure}")
+        if list(output.prompt_token_ids) != prompt:
+            raise EngineError("vLLM's answers are out of step with what was asked")
+        return self._log_odds(output)
 
-    def _recover(self, error: Exception) -> None:
-        """Finish what the failed call left inside vLLM; where that fails too, the engine is dead."""
+    def _give_up(self, names: list[str]) -> None:
+        """Want nothing more of these; vLLM need not compute what it still owes of them."""
+        unanswered = self._owed.intersection(names)
+        self._owed -= unanswered
+        for name in names:
+            self._answers.pop(name, None)
+        if unanswered and self._failure is None:
+            with contextlib.suppress(Exception):
+                self._llm.llm_engine.abort_request(sorted(unanswered))
+
+    def _failed(self, error: Exception) -> EngineError:
+        """A failed call's error, after finishing what else is in vLLM; where that fails too, the engine is dead."""
         if type(error).__name__ == "EngineDeadError":
             self._failure = f"vLLM's engine has died: {error}"
-            return
-        try:
-            engine = self._llm.llm_engine
-            while engine.has_unfinished_requests():
-                engine.step()
-        except Exception as second:
-            log.exception("vLLM could not finish after a failed call")
-            self._failure = f"vLLM failed ({error}), and again while clearing up ({second})"
+        else:
+            try:
+                while self._llm.llm_engine.has_unfinished_requests():
+                    self._step()
+            except Exception as second:
+                log.exception("vLLM could not finish after a failed call")
+                self._failure = f"vLLM failed ({error}), and again while clearing up ({second})"
+        return error if isinstance(error, EngineError) else EngineError(f"{type(error).__name__}: {error}")
+
+
+def computes_apart() -> bool:
+    """Whether vLLM computes in a process of its own, so that this one can prepare what comes next meanwhile."""
+    return os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING", "1") != "0"
 
 
 def eager(settings: Settings, *, cpu: bool) -> bool:

@@ -18,7 +18,6 @@ class VllmGenerateEngine(VllmEngine):
     """Log-odds from the log-probabilities of one generated token."""
 
     generated_tokens = 1
-    _params: Any = None
     _yes_id = -1
     _no_id = -1
 
@@ -28,8 +27,9 @@ class VllmGenerateEngine(VllmEngine):
             arguments["logprobs_mode"] = "processed_logprobs"
         return arguments
 
-    def _prepare(self, checkpoint: Checkpoint) -> None:
+    def _parameters(self, checkpoint: Checkpoint) -> Any:
         from vllm import SamplingParams  # noqa: PLC0415
+        from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
 
         self._yes_id, self._no_id = checkpoint.tokenizer.yes_id, checkpoint.tokenizer.no_id
         both = [self._yes_id, self._no_id]
@@ -37,11 +37,9 @@ class VllmGenerateEngine(VllmEngine):
             which: dict[str, Any] = {"logprob_token_ids": both}
         else:
             which = {"allowed_token_ids": both, "logprobs": 2}
-        self._params = SamplingParams(temperature=0.0, max_tokens=1, detokenize=False, **which)
-
-    def _run(self, prompts: list[dict[str, list[int]]]) -> list[Any]:
-        outputs: list[Any] = self._llm.generate(prompts, sampling_params=self._params, use_tqdm=False)
-        return outputs
+        return SamplingParams(
+            temperature=0.0, max_tokens=1, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY, **which
+        )
 
     def _log_odds(self, output: Any) -> float:
         positions = output.outputs[0].logprobs if output.outputs else None

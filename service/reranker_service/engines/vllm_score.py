@@ -1,8 +1,8 @@
 """`qwen3_vllm_score`: vLLM's pooling runner on the original checkpoint.
 
 vLLM builds a one-row head from the rows of `yes` and `no` of the language model's head, in float32 whatever the model's
-dtype is, and returns their difference. `LLM.classify` is the call that takes token ids and gives that logit, with the
-same meaning in every supported version.
+dtype is, and returns their difference. The task `classify` without an activation gives that logit, with the same
+meaning in every supported version.
 """
 
 from typing import Any
@@ -13,8 +13,6 @@ from reranker_service.engines.vllm_common import VllmEngine
 
 class VllmScoreEngine(VllmEngine):
     """Log-odds by vLLM's classification of the last token."""
-
-    _params: Any = None
 
     def _specific_arguments(self) -> dict[str, Any]:
         return {
@@ -27,18 +25,14 @@ class VllmScoreEngine(VllmEngine):
             },
         }
 
-    def _prepare(self, checkpoint: Checkpoint) -> None:
+    def _parameters(self, checkpoint: Checkpoint) -> Any:
         del checkpoint  # vLLM looks the two words up itself, by the names above
         from vllm import PoolingParams  # noqa: PLC0415
 
-        self._params = PoolingParams(use_activation=False)
-
-    def _run(self, prompts: list[dict[str, list[int]]]) -> list[Any]:
-        outputs: list[Any] = self._llm.classify(prompts, pooling_params=self._params, use_tqdm=False)
-        return outputs
+        return PoolingParams(task="classify", use_activation=False)
 
     def _log_odds(self, output: Any) -> float:
-        values = output.outputs.probs
+        values = output.outputs.data.flatten().tolist()
         if len(values) != 1:
             raise EngineError(f"vLLM returned {len(values)} values for a prompt, not one")
         return float(values[0])

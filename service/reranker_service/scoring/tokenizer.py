@@ -39,6 +39,11 @@ class PromptTokenizer:
         self.yes_id = _id_of(tokenizer_json, words, "yes")
         self.no_id = _id_of(tokenizer_json, words, "no")
 
+    @property
+    def quick(self) -> bool:
+        """Whether a few hundred titles take less than a millisecond."""
+        return self._encoder.quick
+
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; control tokens spelled out in it come back as ordinary text tokens."""
         return self._encoder.encode(text)

@@ -2,14 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from reranker_service.engines.protocol import BlockingEngine, Capacity, Checkpoint
+import numpy as np
+
+from reranker_service.engines.protocol import Answers, Capacity, Checkpoint, Collect
+from reranker_service.scoring.prompt_arrays import Prompts
 
 PATIENCE_S = 30
 
 
-class ScriptedEngine(BlockingEngine):
+class ScriptedEngine:
     """Scores by a fixed rule; can be held, made to fail, and asked what it was given."""
 
     version = "scripted 1"
@@ -44,6 +47,13 @@ class ScriptedEngine(BlockingEngine):
         if error is not None:
             raise error
         return [self.rule(ids) for ids in prompts]
+
+    def submit(self, batch: Sequence[Prompts]) -> Collect:
+        prompts = [ids for prompts in batch for ids in prompts.lists()]
+        return lambda: Answers(np.asarray(self.score(prompts), np.float64))
+
+    def takes_more(self) -> bool:
+        return True
 
     def health(self) -> str | None:
         return self.trouble

@@ -103,7 +103,7 @@ class PackedEngine:
         wait = self._guarded(lambda: submit(batch, self._on_step))
         return lambda: _finite(*self._guarded(wait))
 
-    def idle(self) -> bool:
+    def takes_more(self) -> bool:
         """See the protocol. A device that failed has nothing more to compute; whoever asks for answers is told."""
         try:
             return self._loaded is None or self._loaded.idle()
