@@ -183,7 +183,9 @@ class Dispatcher:
         while True:
             if running is not None:
                 self._await_turn(running)
-            submission = self._queue.take(self._engine.capacity, wait=running is None)
+            submission = self._queue.take(
+                self._engine.capacity, wait=running is None, running=0 if running is None else running.cost
+            )
             if submission is None and running is None:
                 return
             following = None if submission is None else self._begin(submission)

@@ -6,7 +6,6 @@ down most by having nothing to do: `LLM.generate` and `LLM.classify` return when
 the answers are read and the next prompts are given to it. It is not thread-safe; see the engine protocol.
 """
 
-import contextlib
 import dataclasses
 import itertools
 import logging
@@ -227,20 +226,16 @@ class VllmEngine(ABC):
         for name in names:
             self._answers.pop(name, None)
         if unanswered and self._failure is None:
-            with contextlib.suppress(Exception):
+            try:
                 self._llm.llm_engine.abort_request(sorted(unanswered))
+            except Exception as error:
+                log.exception("vLLM could not take prompts back")
+                self._failure = f"vLLM failed, and could not take back {len(unanswered)} prompts: {error}"
 
     def _failed(self, error: Exception) -> EngineError:
-        """A failed call's error, after finishing what else is in vLLM; where that fails too, the engine is dead."""
+        """What a failed call raises. Other submissions go on, unless vLLM's own process has ended."""
         if type(error).__name__ == "EngineDeadError":
             self._failure = f"vLLM's engine has died: {error}"
-        else:
-            try:
-                while self._llm.llm_engine.has_unfinished_requests():
-                    self._step()
-            except Exception as second:
-                log.exception("vLLM could not finish after a failed call")
-                self._failure = f"vLLM failed ({error}), and again while clearing up ({second})"
         return error if isinstance(error, EngineError) else EngineError(f"{type(error).__name__}: {error}")
 
 
