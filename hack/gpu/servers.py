@@ -41,9 +41,10 @@ STANDARD = (
     "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
     'Note that the answer can only be "yes" or "no".'
 )
-# The prompt of the service, for a server that renders templates. Jinja drops a template's last line break.
+# The prompt of the service, for a server that renders templates, in the format that a request or else DEFAULT names.
+# Jinja drops a template's last line break.
 TEMPLATE = (
-    "<|im_start|>system\n{% if form == 'standard' %}"
+    "<|im_start|>system\n{% if (form | default('DEFAULT')) == 'standard' %}"
     + STANDARD
     + "{% else %}"
     + INSTRUCTION
@@ -123,8 +124,8 @@ def start(name: str, form: str | None, port: int, *, shared: bool) -> Server:
     folder = os.environ.get("CHECKPOINT", "/tmp/packed-checkpoint")  # noqa: S108
     environment = os.environ | {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     if name == "vllm":
-        template = OUT / "template.jinja"
-        template.write_text(TEMPLATE)
+        template = OUT / f"template-{form or 'both'}.jinja"
+        template.write_text(TEMPLATE.replace("DEFAULT", form or "compact"))
         overrides = {
             "architectures": ["Qwen3ForSequenceClassification"], "classifier_from_token": ["no", "yes"],
             "is_original_qwen3_reranker": True,

@@ -1,0 +1,67 @@
+"""The seed's matrix on a GPU by `reranker-bench`: vLLM's own server in both formats, then the service's backends.
+
+Usage: python3 -m hack.gpu.matrix [BACKENDS]. Results, logs and the service's configuration go to OUT; CHECKPOINT as
+`servers` reads it. The two servers of vLLM load side by side and are measured one after another; the service's
+scenarios have the card to themselves.
+"""
+
+import os
+import subprocess
+import sys
+
+import yaml
+
+from hack.gpu import servers
+from hack.gpu.servers import FORMS, OUT, ROOT, say
+
+PORT = 8600
+BACKENDS = "qwen3_vllm_score,qwen3_vllm,qwen3_packed"
+SIZES = "100,200,400,600,800,1000"
+METHOD = ("--repeat", "5", "--seed", "99", "--quiet-runs", "--timeout", "360")
+
+
+def bench(*arguments: str) -> None:
+    """Run `reranker-bench`; what it prints is the log of this script, too."""
+    path = os.pathsep.join([str(ROOT / "bench"), os.environ.get("PYTHONPATH", "")])
+    code = "import sys; from reranker_bench.cli import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], env=os.environ | {"PYTHONPATH": path}, check=False)
+    say(f"reranker-bench {arguments[0]}: exit status {done.returncode}")
+
+
+def theirs() -> None:
+    """`vllm serve`."""
+    running = [servers.start("vllm", form, PORT + place, shared=True) for place, form in enumerate(FORMS)]
+    try:
+        for server in running:
+            server.wait(400)
+            say(f"vllm serve {server.form} ready after {server.ready_s:.1f} s")
+        for server in running:
+            out = OUT / f"vllm_serve-{server.form}.json"
+            url = f"http://127.0.0.1:{server.port}"
+            tag = f"vllm serve, {server.form}"
+            bench("run", url, SIZES, *METHOD, "--dialect", "vllm", "--tag", tag, "--json-summary-out", str(out))
+    finally:
+        for server in running:
+            server.stop()
+
+
+def ours(backends: str) -> None:
+    """The service, one scenario after another."""
+    block = {"model_name": os.environ.get("CHECKPOINT", "/tmp/packed-checkpoint"), "max_model_len": 160}  # noqa: S108
+    server = {"host": "127.0.0.1", "port": PORT + 10, "max_queued_documents": 100000}
+    names = backends.split(",")
+    rerank = {"backend": names[0], "backends": dict.fromkeys(names, block), "server": server}
+    config = OUT / "config.yaml"
+    yaml.Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+    config.write_text(yaml.dump({"services": {"rerank": rerank}}, sort_keys=False))
+    serve = f"env RERANKER_CONFIG={config} {sys.executable} -m reranker_service"
+    url = f"http://127.0.0.1:{PORT + 10}"
+    scenarios = ("--backends", backends, "--formats", ",".join(FORMS), "--url", url, "--ready", "300")
+    bench("matrix", str(config), SIZES, *METHOD, *scenarios, "--serve", serve, "--tag", "H100", "--out", str(OUT))
+
+
+if __name__ == "__main__":
+    OUT.mkdir(parents=True, exist_ok=True)
+    chosen = sys.argv[1] if len(sys.argv) > 1 else BACKENDS
+    theirs()
+    ours(chosen)
