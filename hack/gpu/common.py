@@ -64,9 +64,11 @@ def remember(**found: object) -> None:
     say("tuned:", known)
 
 
-def random_weights(config: ModelConfig, dtype: torch.dtype, seed: int = 0, vocabulary: int = 151669) -> ModelWeights:
-    """Weights that keep activations of about one size through all layers."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+def random_weights(
+    config: ModelConfig, dtype: torch.dtype, seed: int = 0, vocabulary: int = 151669, device: str | None = None
+) -> ModelWeights:
+    """Weights that keep activations of about one size through all layers. Each kind of device draws its own."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator(device).manual_seed(seed)
 
     def matrix(rows: int, columns: int, scale: float = 1.0) -> torch.Tensor:
@@ -95,13 +97,18 @@ def random_weights(config: ModelConfig, dtype: torch.dtype, seed: int = 0, vocab
     return ModelWeights(embedding, layers, norm(config.hidden), direction)
 
 
-def copy_of(weights: ModelWeights, dtype: torch.dtype) -> ModelWeights:
+def copy_of(weights: ModelWeights, dtype: torch.dtype, device: str | None = None) -> ModelWeights:
     """The same weights in another dtype; nothing is shared, since the GPU model rearranges its own."""
+
+    def copied(tensor: torch.Tensor, kind: torch.dtype = dtype) -> torch.Tensor:
+        return tensor.to(device=device or tensor.device, dtype=kind, copy=True)
+
     layers = [
-        LayerWeights(**{name: getattr(layer, name).to(dtype).clone() for name in LayerWeights.__slots__})
+        LayerWeights(**{name: copied(getattr(layer, name)) for name in LayerWeights.__slots__})
         for layer in weights.layers
     ]
-    return ModelWeights(weights.embedding.to(dtype), layers, weights.final_norm.to(dtype), weights.direction.clone())
+    direction = copied(weights.direction, weights.direction.dtype)
+    return ModelWeights(copied(weights.embedding), layers, copied(weights.final_norm), direction)
 
 
 def request(rng: np.random.Generator, documents: int, form: str, longest: int = 160) -> Prompts:

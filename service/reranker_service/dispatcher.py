@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -178,24 +179,21 @@ class Dispatcher:
             log.exception("closing the engine failed")
 
     def _serve(self) -> None:
-        """Score until the queue is closed. Where the engine overlaps, one submission runs and the next one waits."""
-        running: Running | None = None
+        """Score until the queue is closed, with as many submissions under way as the engine takes."""
+        running: deque[Running] = deque()
         while True:
-            if running is not None:
-                self._await_turn(running)
-            submission = self._queue.take(
-                self._engine.capacity, wait=running is None, running=0 if running is None else running.cost
-            )
-            if submission is None and running is None:
+            if running:
+                self._await_turn(running[-1])
+            capacity = self._engine.capacity
+            under_way = sum(each.cost for each in running)
+            submission = self._queue.take(capacity, wait=not running, running=under_way)
+            if submission is not None:
+                running.append(self._begin(submission))
+            elif not running:
                 return
-            following = None if submission is None else self._begin(submission)
-            if running is not None:
-                self._finish(running)
-            if following is not None and not self._engine.capacity.overlaps:
-                self._finish(following)
-                following = None
-            running = following
-            if running is None:
+            if submission is None or len(running) >= capacity.submissions:
+                self._finish(running.popleft())
+            if not running:
                 self._progress.end()
 
     def _await_turn(self, running: Running) -> None:

@@ -47,14 +47,20 @@ class Capacity:
 
     max_prompt_tokens: ids of one prompt. batch_documents: prompts of one submission. batch_tokens: ids of one
     submission, a head counted once for the prompts that share it; None where the engine has its own way to bound them.
-    overlaps: `submit` returns while a device computes, so that the next submission can be prepared meanwhile and a
-    request's first documents are worth sending before its last are tokenised.
+    submissions: most that are begun and not collected. From two on, `submit` returns while a device or another process
+    computes, so that the next submission can be prepared meanwhile and a request's first documents are worth sending
+    before its last are tokenised.
     """
 
     max_prompt_tokens: int
     batch_documents: int
     batch_tokens: int | None = None
-    overlaps: bool = False
+    submissions: int = 1
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether it computes while the caller goes on."""
+        return self.submissions > 1
 
 
 LogOdds = NDArray[np.float64]

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 CPU_BATCHED_TOKENS = 2048
 GPU_BATCHED_TOKENS = 8192
 CPU_BLOCK_SIZE = 32
+# Enough for a request of a thousand documents in submissions of a hundred: on a GPU it takes 1.2 to 1.6 times as long
+# with two submissions, because vLLM then computes many small steps.
+SUBMISSIONS = 10
 
 
 class VllmEngine(ABC):
@@ -68,7 +71,7 @@ class VllmEngine(ABC):
         return Capacity(
             max_prompt_tokens=self._settings.max_model_len - self.generated_tokens,
             batch_documents=self._settings.infer_batch_size,
-            overlaps=computes_apart(),
+            submissions=SUBMISSIONS if computes_apart() else 1,
         )
 
     def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:

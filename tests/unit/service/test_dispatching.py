@@ -192,7 +192,7 @@ class OverlappingEngine(ScriptedEngine):
 
     def __init__(self, *, batch_documents: int) -> None:
         super().__init__(batch_documents=batch_documents)
-        self.capacity = dataclasses.replace(self.capacity, overlaps=True)
+        self.capacity = dataclasses.replace(self.capacity, submissions=2)
         self.begun = threading.Semaphore(0)
         self.sizes: list[int] = []
 

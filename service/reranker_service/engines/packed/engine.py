@@ -51,7 +51,7 @@ class PackedEngine:
             self._settings.max_model_len,
             DOCUMENTS,
             batch_tokens=CPU_PART_TOKENS if loaded is None else loaded.batch_tokens,
-            overlaps=loaded is not None and loaded.overlaps,
+            submissions=1 if loaded is None else loaded.submissions,
         )
 
     def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:

@@ -24,13 +24,13 @@ class Loaded:
 
     submit: begins to score a batch; the function it returns waits for the log-odds, in order, and gives the device's
     seconds too, where it has any of its own. The callable it takes is told of each step. batch_tokens: most tokens that
-    are computed in one forward pass. overlaps: the device computes while the caller goes on. idle: whether it has
+    are computed in one forward pass. submissions: see `Capacity`. idle: whether it has
     computed all that was submitted.
     """
 
     submit: Callable[[Sequence[Prompts], Callable[[], None]], Wait]
     batch_tokens: int
-    overlaps: bool
+    submissions: int
     idle: Callable[[], bool]
 
 

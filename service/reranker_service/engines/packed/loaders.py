@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Submissions whose answers are in memory at once: one that runs, one behind it, one that is being begun.
-SUBMISSIONS = 3
+# One that runs and one behind it: what is chosen later lets more requests into it.
+SUBMISSIONS = 2
 # Kept free beside weights and buffers: the library's workspace, captured graphs, the CUDA context.
 RESERVED_BYTES = 1 << 30
 GIB = 1 << 30
@@ -61,7 +61,7 @@ def load_on_cpu(
 
     log.info("packed engine on the CPU in %s", name)
     compute([Prompts.from_lists([[0, 1, 2], [0, 1, 3, 4]])], on_step)
-    return Loaded(submit, CPU_PART_TOKENS, overlaps=False, idle=lambda: True)
+    return Loaded(submit, CPU_PART_TOKENS, submissions=1, idle=lambda: True)
 
 
 def load_on_gpu(
@@ -128,7 +128,7 @@ def load_on_gpu(
     submit([Prompts.from_lists([[0, 1, 2]] * min(tokens // 3, DOCUMENTS))], on_step)()
     if not settings.enforce_eager:
         _capture(model, min(choices.graph_tokens, tokens), on_step)
-    return Loaded(submit, tokens, overlaps=True, idle=torch.cuda.current_stream().query)
+    return Loaded(submit, tokens, submissions=SUBMISSIONS, idle=torch.cuda.current_stream().query)
 
 
 def check_ids(batch: Sequence[Prompts], vocabulary: int) -> None:
@@ -164,7 +164,7 @@ def _submitter(model: "GpuModel", vocabulary: int, tokens: int) -> Callable[[Seq
     """The function that queues a batch in parts of up to `tokens` tokens."""
     from reranker_service.engines.packed.upload import AnswerMemory  # noqa: PLC0415
 
-    memory = AnswerMemory(DOCUMENTS, SUBMISSIONS)
+    memory = AnswerMemory(DOCUMENTS, SUBMISSIONS + 1)
 
     def submit(batch: Sequence[Prompts], on_step: OnStep) -> Wait:
         check_ids(batch, vocabulary)
