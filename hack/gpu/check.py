@@ -61,10 +61,10 @@ def against_transformers() -> None:
     say(f"transformers float32: log-odds {exact.mean():.3f} +- {exact.std():.3f}; its bfloat16: "
         f"max {low.max():.4f} rms {np.sqrt((low**2).mean()):.4f}")  # fmt: skip
     for name in ("float32", "bfloat16", "float16", "fp8"):
-        held = common.copy_of(weights, torch.bfloat16 if name == "fp8" else getattr(torch, name))
-        quantised = quantise(config, held) if name == "fp8" else []
+        ours = common.copy_of(weights, torch.bfloat16 if name == "fp8" else getattr(torch, name))
+        quantised = quantise(config, ours) if name == "fp8" else []
         chosen = common.chosen("bfloat16" if name == "fp8" else name)
-        model = GpuModel(config, held, chosen, max_tokens=32768, max_positions=160, quantised=quantised)
+        model = GpuModel(config, ours, chosen, max_tokens=32768, max_positions=160, quantised=quantised)
         together = run(model, batch, 32768)[some]
         alone = np.concatenate([run(model, [Prompts.from_lists([prompts[place]])], 32768) for place in some])
         error = np.abs(together - exact)

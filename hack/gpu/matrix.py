@@ -1,8 +1,8 @@
 """The seed's matrix on a GPU by `reranker-bench`: vLLM's own server in both formats, then the service's backends.
 
-Usage: python3 -m hack.gpu.matrix [BACKENDS]. Results, logs and the service's configuration go to OUT; CHECKPOINT as
-`servers` reads it. The two servers of vLLM load side by side and are measured one after another; the service's
-scenarios have the card to themselves.
+Usage: python3 -m hack.gpu.matrix [NAMES], of vllm_serve and the backends. Results, logs and the service's configuration
+go to OUT; CHECKPOINT as `servers` reads it. The two servers of vLLM load side by side and are measured one after
+another; the service's scenarios have the card to themselves.
 """
 
 import os
@@ -15,7 +15,7 @@ from hack.gpu import servers
 from hack.gpu.servers import FORMS, OUT, ROOT, say
 
 PORT = 8600
-BACKENDS = "qwen3_vllm_score,qwen3_vllm,qwen3_packed"
+NAMES = "vllm_serve,qwen3_vllm_score,qwen3_vllm,qwen3_packed"
 SIZES = "100,200,400,600,800,1000"
 METHOD = ("--repeat", "5", "--seed", "99", "--quiet-runs", "--timeout", "360")
 
@@ -45,23 +45,24 @@ def theirs() -> None:
             server.stop()
 
 
-def ours(backends: str) -> None:
+def ours(names: list[str]) -> None:
     """The service, one scenario after another."""
     block = {"model_name": os.environ.get("CHECKPOINT", "/tmp/packed-checkpoint"), "max_model_len": 160}  # noqa: S108
     server = {"host": "127.0.0.1", "port": PORT + 10, "max_queued_documents": 100000}
-    names = backends.split(",")
     rerank = {"backend": names[0], "backends": dict.fromkeys(names, block), "server": server}
     config = OUT / "config.yaml"
     yaml.Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
     config.write_text(yaml.dump({"services": {"rerank": rerank}}, sort_keys=False))
     serve = f"env RERANKER_CONFIG={config} {sys.executable} -m reranker_service"
     url = f"http://127.0.0.1:{PORT + 10}"
-    scenarios = ("--backends", backends, "--formats", ",".join(FORMS), "--url", url, "--ready", "300")
+    scenarios = ("--backends", ",".join(names), "--formats", ",".join(FORMS), "--url", url, "--ready", "300")
     bench("matrix", str(config), SIZES, *METHOD, *scenarios, "--serve", serve, "--tag", "H100", "--out", str(OUT))
 
 
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
-    chosen = sys.argv[1] if len(sys.argv) > 1 else BACKENDS
-    theirs()
-    ours(chosen)
+    chosen = (sys.argv[1] if len(sys.argv) > 1 else NAMES).split(",")
+    if "vllm_serve" in chosen:
+        theirs()
+    if backends := [name for name in chosen if name != "vllm_serve"]:
+        ours(backends)
