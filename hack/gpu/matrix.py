@@ -1,8 +1,7 @@
 """The seed's matrix on a GPU by `reranker-bench`: vLLM's own server in both formats, then the service's backends.
 
 Usage: python3 -m hack.gpu.matrix [NAMES], of vllm_serve and the backends. Results, logs and the service's configuration
-go to OUT; CHECKPOINT as `servers` reads it. The two servers of vLLM load side by side and are measured one after
-another; the service's scenarios have the card to themselves.
+go to OUT; CHECKPOINT as `servers` reads it. Each has the card to itself.
 """
 
 import os
@@ -29,19 +28,17 @@ def bench(*arguments: str) -> None:
 
 
 def theirs() -> None:
-    """`vllm serve`."""
-    running = [servers.start("vllm", form, PORT + place, shared=True) for place, form in enumerate(FORMS)]
-    try:
-        for server in running:
+    """`vllm serve`, a server for each format."""
+    for form in FORMS:
+        server = servers.start("vllm", form, PORT, shared=False)
+        try:
             server.wait(400)
-            say(f"vllm serve {server.form} ready after {server.ready_s:.1f} s")
-        for server in running:
-            out = OUT / f"vllm_serve-{server.form}.json"
-            url = f"http://127.0.0.1:{server.port}"
-            tag = f"vllm serve, {server.form}"
+            say(f"vllm serve {form} ready after {server.ready_s:.1f} s")
+            out = OUT / f"vllm_serve-{form}.json"
+            url = f"http://127.0.0.1:{PORT}"
+            tag = f"vllm serve, {form}"
             bench("run", url, SIZES, *METHOD, "--dialect", "vllm", "--tag", tag, "--json-summary-out", str(out))
-    finally:
-        for server in running:
+        finally:
             server.stop()
 
 

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -120,7 +121,14 @@ def log_of(name: str, form: str | None) -> Path:
 
 
 def start(name: str, form: str | None, port: int, *, shared: bool) -> Server:
-    """`shared`: other servers start on the same card at the same time."""
+    """`shared`: other servers start on the same card at the same time.
+
+    Raises:
+        RuntimeError: another process listens on the port; it would be measured in this one's place.
+    """
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise RuntimeError(f"port {port} is taken")
     folder = os.environ.get("CHECKPOINT", "/tmp/packed-checkpoint")  # noqa: S108
     environment = os.environ | {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     if name == "vllm":
