@@ -185,8 +185,7 @@ class Dispatcher:
             if running:
                 self._await_turn(running[-1])
             capacity = self._engine.capacity
-            under_way = sum(each.cost for each in running)
-            submission = self._queue.take(capacity, wait=not running, running=under_way)
+            submission = self._queue.take(capacity, wait=not running)
             if submission is not None:
                 running.append(self._begin(submission))
             elif not running:

@@ -20,9 +20,9 @@ Places = NDArray[np.int64]
 # What a request that has had a turn before keeps of a submission, while younger ones go first. So a small request
 # behind a large one waits for one submission, and a large one among many small ones still gets on.
 RESERVED_SHARE = 4
-# Of all that several requests have waiting or running, a submission takes half, unless that is less than so many ids:
-# while the other half is computed, the first one's requests are answered and their clients ask anew. All at once would
-# leave nothing to do meanwhile. Requests of fewer ids than this are not cut for it.
+# Of what several requests have waiting, a submission takes half, unless that is less than so many ids: while the other
+# half is computed, the first one's requests are answered and their clients ask anew. All at once would leave nothing to
+# do meanwhile. Requests of fewer ids than this are not cut for it.
 WORTH_HALVING = 8192
 
 
@@ -194,8 +194,8 @@ class WorkQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self, capacity: Capacity, *, wait: bool = True, running: int = 0) -> Submission | None:
-        """The next submission within `capacity`, while `running` ids are being computed.
+    def take(self, capacity: Capacity, *, wait: bool = True) -> Submission | None:
+        """The next submission within `capacity`.
 
         None when nothing is there, and with `wait` only once the queue is closed.
         """
@@ -204,11 +204,11 @@ class WorkQueue:
                 if self._closed or not wait:
                     return None
                 self._changed.wait()
-            parts = self._choose(capacity, running)
+            parts = self._choose(capacity)
             self._jobs = deque(job for job in self._jobs if not job.all_taken)
             return Submission(parts)
 
-    def _choose(self, capacity: Capacity, running: int) -> list[Part]:
+    def _choose(self, capacity: Capacity) -> list[Part]:
         """Parts for the jobs that have prompts waiting, as far as there is room."""
         waiting = [job for job in self._jobs if job.waiting]
         turns = sorted(waiting, key=lambda job: job.begun)
@@ -216,7 +216,7 @@ class WorkQueue:
         documents, tokens = capacity.batch_documents, capacity.batch_tokens
         kept_back = 0
         if tokens is not None and len(waiting) > 1:
-            half = (running + sum(job.waiting_cost for job in waiting)) // 2
+            half = sum(job.waiting_cost for job in waiting) // 2
             kept_back = max(0, tokens - max(half, WORTH_HALVING))
 
         def give(job: Job, documents_at_most: int, tokens_at_most: int | None) -> None:
