@@ -2,7 +2,8 @@
 
 Matrix products take all tokens of a part at once. Attention goes through documents of one length together, each with a
 copy of the keys of its prefix, so that torch's own attention serves without padding. The last layer computes keys and
-values for all tokens, everything else for the deciding tokens only.
+values for all tokens, everything else for the deciding tokens only. What heads have in common with earlier ones may be
+remembered.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reranker_service.engines.packed.config import ModelConfig
+from reranker_service.engines.packed.heads import HeadMemory, Recollection
 from reranker_service.engines.packed.plan import Part, Segment
 from reranker_service.engines.packed.weights import LayerWeights, ModelWeights
 
@@ -27,11 +29,13 @@ class ReferenceModel:
     Args:
         config: the shape.
         weights: in the dtype to compute in; the score itself is computed in float32.
+        remembered_tokens: how many tokens of heads are kept from one part to the next; see `HeadMemory`.
     """
 
-    def __init__(self, config: ModelConfig, weights: ModelWeights) -> None:
+    def __init__(self, config: ModelConfig, weights: ModelWeights, *, remembered_tokens: int = 0) -> None:
         self._config = config
         self._weights = weights
+        self._memory = HeadMemory(remembered_tokens)
         self._device = weights.embedding.device
         half = torch.arange(config.head_dim // 2, dtype=torch.float64)
         self._speeds = (config.rope_theta ** (-half / (config.head_dim // 2))).to(self._device)
@@ -39,19 +43,22 @@ class ReferenceModel:
     @torch.inference_mode()
     def forward(self, part: Part) -> Tensor:
         """Log-odds (n,) in float32 of the part's documents."""
-        states = self._weights.embedding[self._move(part.ids)]
-        angles = self._move(part.positions)[:, None, None] * self._speeds
+        recalled = self._memory.recall(part)
+        states = self._weights.embedding[self._move(part.ids[recalled.rows])]
+        angles = self._move(part.positions[recalled.rows])[:, None, None] * self._speeds
         rotation = angles.cos().float(), angles.sin().float()
-        last = self._move(part.last).long()
-        for layer in self._weights.layers[:-1]:
+        for index, layer in enumerate(self._weights.layers[:-1]):
             queries, keys, values = self._project(layer, states, rotation)
+            queries = recalled.spread(queries)
+            keys, values = recalled.with_known(index, keys, values)
             mixed = torch.empty_like(queries)
-            for segment in part.segments:
-                _attend(segment, queries, keys, values, mixed)
-            states = self._finish(layer, states, mixed.flatten(1))
+            for head in recalled.heads:
+                _attend(head.segment, queries, keys, values, mixed, known=head.tokens)
+            states = self._finish(layer, states, recalled.gathered(mixed).flatten(1))
         layer = self._weights.layers[-1]
-        mixed, states = self._last_attention(layer, states, rotation, part, last)
+        mixed, states = self._last_attention(layer, states, rotation, recalled)
         states = self._finish(layer, states, mixed.flatten(1))
+        self._memory.keep(recalled)
         return self._norm(states, self._weights.final_norm).float() @ self._weights.direction
 
     def _move(self, array: Any) -> Tensor:
@@ -84,20 +91,24 @@ class ReferenceModel:
         )
 
     def _last_attention(
-        self, layer: LayerWeights, states: Tensor, rotation: tuple[Tensor, Tensor], part: Part, last: Tensor
+        self, layer: LayerWeights, states: Tensor, rotation: tuple[Tensor, Tensor], recalled: Recollection
     ) -> tuple[Tensor, Tensor]:
         """What the deciding tokens gather (n, heads, head_dim), and their states (n, hidden)."""
+        last = self._move(recalled.last)
         normed = self._norm(states, layer.input_norm)
         query_size, kv_size = self._config.query_size, self._config.kv_size
         keys, values = functional.linear(normed, layer.qkv[query_size:]).split(kv_size, dim=-1)
-        keys = self._heads(keys, layer.key_norm, rotation)
-        values = values.unflatten(-1, (-1, self._config.head_dim))
+        keys, values = recalled.with_known(
+            len(self._weights.layers) - 1,
+            self._heads(keys, layer.key_norm, rotation),
+            values.unflatten(-1, (-1, self._config.head_dim)),
+        )
         cos, sin = rotation
         queries = functional.linear(normed[last], layer.qkv[:query_size])
         queries = self._heads(queries, layer.query_norm, (cos[last], sin[last]))
         mixed = torch.empty_like(queries)
-        for segment in part.segments:
-            _attend_last(segment, queries, keys, values, mixed)
+        for head in recalled.heads:
+            _attend_last(head.segment, queries, keys, values, mixed)
         return mixed, states[last]
 
     def _finish(self, layer: LayerWeights, states: Tensor, mixed: Tensor) -> Tensor:
@@ -107,12 +118,13 @@ class ReferenceModel:
         return states.addmm_(functional.silu(gate).mul_(up), layer.down.t())
 
 
-def _attend(segment: Segment, queries: Tensor, keys: Tensor, values: Tensor, mixed: Tensor) -> None:
-    """Every token of a segment: the prefix causally, each document on the prefix and causally on itself."""
+def _attend(segment: Segment, queries: Tensor, keys: Tensor, values: Tensor, mixed: Tensor, *, known: int = 0) -> None:
+    """Every token of a segment but its first `known`: the prefix causally, each document on it and itself."""
     head = slice(segment.start, segment.documents)
     prefix = segment.documents - segment.start
-    if prefix:
-        _causal(queries[None, head], keys[None, head], values[None, head], mixed[None, head], 0)
+    if known < prefix:
+        rows = slice(segment.start + known, segment.documents)
+        _causal(queries[None, rows], keys[None, head], values[None, head], mixed[None, rows], known)
     for begin, end, length in _bundles(segment, prefix, keys[0].numel()):
         rows = slice(begin, end)
         shape = (-1, length)
