@@ -36,7 +36,13 @@ class BackendKeys(BaseModel):
     max_model_len: Annotated[int, Field(ge=32, description="Most tokens of a whole prompt")] = 160
     infer_batch_size: Annotated[int, Field(ge=1, description="Most documents in one engine submission")] = 100
     sort_by_doc_length: Annotated[bool, Field(description="Score a request's documents longest first")] = True
-    enable_prefix_caching: Annotated[bool, Field(description="Compute the head that prompts share once (vLLM)")] = True
+    enable_prefix_caching: Annotated[
+        bool,
+        Field(
+            description="Compute once what prompts begin with alike, and keep it for later ones (vLLM; `qwen3_packed` "
+            "on a CPU). On a GPU `qwen3_packed` computes a request's head once, whatever is set"
+        ),
+    ] = True
     enforce_eager: Annotated[
         bool | None, Field(description="No graph capture and no compilation; unset: yes on a CPU, no on a GPU")
     ] = None

@@ -22,6 +22,7 @@ class Settings:
     max_model_len: int = 64
     dtype: str = "auto"
     quantization: str | None = None
+    enable_prefix_caching: bool = True
     enforce_eager: bool | None = None
     gpu_memory_utilization: float = 0.2
     tensor_parallel_size: int = 1

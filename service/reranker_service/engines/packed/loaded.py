@@ -50,6 +50,10 @@ class PackedSettings(Protocol):
         """None, or fp8: products in 8-bit floats."""
 
     @property
+    def enable_prefix_caching(self) -> bool:
+        """Whether a CPU keeps heads from one request to the next."""
+
+    @property
     def enforce_eager(self) -> bool | None:
         """True: capture no graphs."""
 

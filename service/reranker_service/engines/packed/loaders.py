@@ -48,7 +48,8 @@ def load_on_cpu(
     """The plain path; `ids` are those of yes and no."""
     name = "float32" if settings.dtype == "auto" else settings.dtype
     weights = load_weights(folder, config, yes_id=ids[0], no_id=ids[1], device="cpu", dtype=getattr(torch, name))
-    model = ReferenceModel(config, weights, remembered_tokens=REMEMBERED_TOKENS)
+    remembered = REMEMBERED_TOKENS if settings.enable_prefix_caching else 0
+    model = ReferenceModel(config, weights, remembered_tokens=remembered)
 
     def compute(batch: Sequence[Prompts], on_step: OnStep) -> Floats:
         scores = np.full(sum(map(len, batch)), np.nan, dtype=np.float32)
