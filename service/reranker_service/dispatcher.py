@@ -219,6 +219,7 @@ class Dispatcher:
     def _finish(self, running: Running) -> None:
         began = max(running.begun_at, self._free_at)
         outcomes, device_s = self._outcomes(running.submission, running.collect)
+        self._progress.step()
         seconds = time.monotonic() - began if device_s is None else device_s
         log.debug(
             "%d ids: %.1f ms, begun %.1f ms after those before had ended, known %.1f ms later",
