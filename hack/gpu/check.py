@@ -9,9 +9,8 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from hack.gpu import common
 from hack.gpu.common import say
+from hack.gpu.fp8_parts import MOST, alone, packed
 from hack.gpu.scoring import run
-from reranker_service.engines.packed.fp8 import quantise
-from reranker_service.engines.packed.gpu import GpuModel
 from reranker_service.scoring.prompt_arrays import Prompts
 
 
@@ -61,15 +60,13 @@ def against_transformers() -> None:
     say(f"transformers float32: log-odds {exact.mean():.3f} +- {exact.std():.3f}; its bfloat16: "
         f"max {low.max():.4f} rms {np.sqrt((low**2).mean()):.4f}")  # fmt: skip
     for name in ("float32", "bfloat16", "float16", "fp8"):
-        ours = common.copy_of(weights, torch.bfloat16 if name == "fp8" else getattr(torch, name))
-        quantised = quantise(config, ours) if name == "fp8" else []
-        chosen = common.chosen("bfloat16" if name == "fp8" else name)
-        model = GpuModel(config, ours, chosen, max_tokens=32768, max_positions=160, quantised=quantised)
-        together = run(model, batch, 32768)[some]
-        alone = np.concatenate([run(model, [Prompts.from_lists([prompts[place]])], 32768) for place in some])
+        dtype = "bfloat16" if name == "fp8" else name
+        model = packed(config, weights, common.chosen(dtype), fp8=name == "fp8", dtype=getattr(torch, dtype))
+        together = run(model, batch, MOST)[some]
+        by_itself = alone(model, [Prompts.from_lists([prompts[place]]) for place in some])
         error = np.abs(together - exact)
         say(f"  ours {name}: max {error.max():.2e} rms {np.sqrt((error**2).mean()):.2e} of {len(some)} prompts; "
-            f"alone or among 1,000: {np.abs(together - alone).max():.2e}")  # fmt: skip
+            f"alone or among 1,000: {np.abs(together - by_itself).max():.2e}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -60,15 +60,27 @@ def one_by_one(port: int, bodies: list[bytes], documents: int) -> list[Timed]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     times = []
     for each in bodies:
-        begin = time.perf_counter()
-        connection.request("POST", "/rerank", each, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        answer = response.read()
-        ms = (time.perf_counter() - begin) * 1000
+        ms, response, answer = post(connection, "/rerank", each)
         check(response.status, answer, documents)
         times.append(Timed(ms, _stages(response.getheader("Server-Timing", ""))))
     connection.close()
     return times
+
+
+def post(
+    connection: http.client.HTTPConnection, path: str, body: bytes
+) -> tuple[float, http.client.HTTPResponse, bytes]:
+    """Milliseconds from before a request to its answer's last byte, and the answer."""
+    begin = time.perf_counter()
+    connection.request("POST", path, body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    answer = response.read()
+    return (time.perf_counter() - begin) * 1000, response, answer
+
+
+def summary(times: list[float]) -> str:
+    """Median and range of milliseconds."""
+    return f"median {np.median(times):8.2f} ms (min {min(times):.2f}, max {max(times):.2f})"
 
 
 def _stages(header: str) -> dict[str, float]:

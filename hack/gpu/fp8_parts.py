@@ -41,10 +41,11 @@ class RowScaled(Fp8Reference):
 
 
 def packed(
-    config: ModelConfig, weights: ModelWeights, choices: Choices, *, fp8: bool, positions: int = 160
-) -> GpuModel:
-    """A model on the GPU in bf16, or with fp8 products; `weights` stay as they are."""
-    held = common.copy_of(weights, torch.bfloat16)
+    config: ModelConfig, weights: ModelWeights, choices: Choices, *, fp8: bool, positions: int = 160,
+    dtype: torch.dtype = torch.bfloat16,
+) -> GpuModel:  # fmt: skip
+    """A model on the GPU in `dtype`, or in bf16 with fp8 products; `weights` stay as they are."""
+    held = common.copy_of(weights, dtype)
     quantised = quantise(config, held) if fp8 else []
     return GpuModel(config, held, choices, max_tokens=MOST, max_positions=positions, quantised=quantised)
 

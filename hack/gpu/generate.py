@@ -4,24 +4,20 @@ Usage: python3 -m hack.gpu.generate. Environment: as `servers` reads it.
 """
 
 import time
-from pathlib import Path
 
-import numpy as np
 import vllm
 
-from hack.gpu.clients import QUERY, Titles
-from hack.gpu.servers import COUNTS, FORMS, INSTRUCTION, REPEAT, WARM, say
+from hack.gpu.clients import QUERY, Titles, summary
+from hack.gpu.servers import CHECKPOINT, COUNTS, FORMS, INSTRUCTION, REPEAT, WARM, say
 from hack.gpu.turns import turn
 from reranker_service.scoring.prompts import InstructionFormat, PromptBuilder
 from reranker_service.scoring.tokenizer import PromptTokenizer
 
-FOLDER = Path("/tmp/packed-checkpoint")  # noqa: S108 - on a machine of our own
-
 
 def main() -> None:
-    tokenizer = PromptTokenizer(FOLDER / "tokenizer.json")
+    tokenizer = PromptTokenizer(CHECKPOINT / "tokenizer.json")
     engine = vllm.LLM(
-        model=str(FOLDER), max_model_len=160, enable_prefix_caching=True, gpu_memory_utilization=0.12,
+        model=str(CHECKPOINT), max_model_len=160, enable_prefix_caching=True, gpu_memory_utilization=0.12,
         max_num_batched_tokens=8192, disable_log_stats=True, skip_tokenizer_init=True, runner="generate",
         kv_cache_memory_bytes=4 << 30,
     )  # fmt: skip
@@ -46,8 +42,7 @@ def measure(engine: vllm.LLM, tokenizer: PromptTokenizer, params: vllm.SamplingP
                 begin = time.perf_counter()
                 engine.generate(prompts, sampling_params=params, use_tqdm=False)
                 times.append((time.perf_counter() - begin) * 1000)
-            say(f"LLM.generate {form:>8} n={count:4}: median {np.median(times[WARM:]):8.2f} ms "
-                f"(min {min(times[WARM:]):.2f}, max {max(times[WARM:]):.2f})")  # fmt: skip
+            say(f"LLM.generate {form:>8} n={count:4}: {summary(times[WARM:])}")
 
 
 if __name__ == "__main__":

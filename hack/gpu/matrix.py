@@ -11,11 +11,11 @@ import sys
 import yaml
 
 from hack.gpu import servers
-from hack.gpu.servers import FORMS, OUT, ROOT, say
+from hack.gpu.servers import CHECKPOINT, COUNTS, FORMS, OUT, ROOT, say
 
 PORT = 8600
 NAMES = "vllm_serve,qwen3_vllm_score,qwen3_vllm,qwen3_packed"
-SIZES = "100,200,400,600,800,1000"
+SIZES = ",".join(map(str, COUNTS))
 METHOD = ("--repeat", "5", "--seed", "99", "--quiet-runs", "--timeout", "360")
 
 
@@ -44,12 +44,11 @@ def theirs() -> None:
 
 def ours(names: list[str]) -> None:
     """The service, one scenario after another."""
-    block = {"model_name": os.environ.get("CHECKPOINT", "/tmp/packed-checkpoint"), "max_model_len": 160}  # noqa: S108
+    blocks = {name: {"model_name": str(CHECKPOINT), "max_model_len": 160} for name in names}
     server = {"host": "127.0.0.1", "port": PORT + 10, "max_queued_documents": 100000}
-    rerank = {"backend": names[0], "backends": dict.fromkeys(names, block), "server": server}
+    rerank = {"backend": names[0], "backends": blocks, "server": server}
     config = OUT / "config.yaml"
-    yaml.Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
-    config.write_text(yaml.dump({"services": {"rerank": rerank}}, sort_keys=False))
+    config.write_text(yaml.safe_dump({"services": {"rerank": rerank}}, sort_keys=False))
     serve = f"env RERANKER_CONFIG={config} {sys.executable} -m reranker_service"
     url = f"http://127.0.0.1:{PORT + 10}"
     scenarios = ("--backends", ",".join(names), "--formats", ",".join(FORMS), "--url", url, "--ready", "300")

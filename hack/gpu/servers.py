@@ -27,10 +27,11 @@ from typing import Any
 import numpy as np
 
 from hack.gpu import clients
-from hack.gpu.clients import Titles, body, one_by_one
+from hack.gpu.clients import Titles, body, one_by_one, summary
 from hack.gpu.turns import turn
 
 ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINT = Path(os.environ.get("CHECKPOINT", "/tmp/packed-checkpoint"))  # noqa: S108 - as OUT
 OUT = Path(os.environ.get("OUT", "/tmp/out"))  # noqa: S108 - on a machine of our own
 COUNTS = tuple(map(int, os.environ.get("COUNTS", "100,200,400,600,800,1000").split(",")))
 FORMS = tuple(os.environ.get("FORMS", "compact,standard").split(","))
@@ -129,7 +130,7 @@ def start(name: str, form: str | None, port: int, *, shared: bool) -> Server:
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise RuntimeError(f"port {port} is taken")
-    folder = os.environ.get("CHECKPOINT", "/tmp/packed-checkpoint")  # noqa: S108
+    folder = str(CHECKPOINT)
     environment = os.environ | {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     if name == "vllm":
         template = OUT / f"template-{form or 'both'}.jinja"
@@ -195,8 +196,7 @@ def sweep(server: Server, form: str, titles: Titles) -> dict[str, Any]:
         timed = one_by_one(server.port, bodies, count)[WARM:]
         rows[count] = times = [each.ms for each in timed]
         stages = {name: round(float(np.median([each.stages[name] for each in timed])), 2) for name in timed[0].stages}
-        say(f"{server.name:>9} {form:>8} n={count:4}: median {np.median(times):8.2f} ms "
-            f"(min {min(times):.2f}, max {max(times):.2f}) {stages or ''}")  # fmt: skip
+        say(f"{server.name:>9} {form:>8} n={count:4}: {summary(times)} {stages or ''}")
     asked, found = (now - before for now, before in zip(server.hits(), (queries, hits), strict=True))
     rate = found / asked if asked else 0.0
     say(f"{server.name:>9} {form:>8}: prefix cache hits {rate:.1%} of {asked:.0f} tokens; titles repeated: "

@@ -12,12 +12,12 @@ SGLang 0.5.17, which compiles kernels for two minutes at its first request:
 import http.client
 import json
 import sys
-import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hack.gpu.clients import post, summary
 from hack.gpu.servers import COUNTS, REPEAT, WARM, say
 
 HEAD, TITLE, SUFFIX = 50, (13, 26), 9
@@ -49,12 +49,7 @@ def ask(connection: http.client.HTTPConnection, request: dict[str, Any]) -> floa
     Raises:
         RuntimeError: it is refused, or the server made a prompt of every item instead of one sequence of all.
     """
-    text = json.dumps(request)
-    begin = time.perf_counter()
-    connection.request("POST", "/v1/score", text, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    answer = response.read()
-    ms = (time.perf_counter() - begin) * 1000
+    ms, response, answer = post(connection, "/v1/score", json.dumps(request).encode())
     if response.status != 200:
         raise RuntimeError(f"status {response.status}: {answer[:300]!r}")
     found = json.loads(answer)
@@ -71,7 +66,7 @@ def main(port: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1200)
     for count in COUNTS:
         times = [ask(connection, body(rng, suffix, count)) for _ in range(WARM + REPEAT)][WARM:]
-        say(f"SGLang n={count:4}: median {np.median(times):8.2f} ms (min {min(times):.2f}, max {max(times):.2f})")
+        say(f"SGLang n={count:4}: {summary(times)}")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class Dispatcher:
         self._thread.start()
 
     async def score(
-        self, chunks: Iterator[Prompts], documents: int, on_scored: Callable[[int], None], *, at_once: bool = False
+        self, chunks: Iterator[Prompts], documents: int, on_scored: Callable[[int], None], *, in_place: bool = False
     ) -> Job:
         """Score a request's prompts together with whatever else is waiting.
 
@@ -95,7 +95,7 @@ class Dispatcher:
             chunks: the prompts, in order. Iterated in a thread of its own; what has come can be scored meanwhile.
             documents: how many prompts there will be in all.
             on_scored: called with each number of documents done.
-            at_once: iterate `chunks` here, because they take less time than a thread's answer.
+            in_place: iterate `chunks` here, because they take less time than a thread's answer.
 
         Returns:
             The finished job, with log-odds in the prompts' order and its times.
@@ -112,7 +112,7 @@ class Dispatcher:
         self._waiting[job] = done, on_scored
         self._queue.put(job)
         try:
-            if at_once:
+            if in_place:
                 self._fill(job, chunks)
             else:
                 await asyncio.to_thread(self._fill, job, chunks)

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 FIRST_CHARACTERS = 65536
 # Up to so many characters are tokenised where they are asked for, by an encoder that is quick: to hand them to another
 # thread and wait for it takes longer, and a request with more would hold up the others.
-AT_ONCE_CHARACTERS = 16384
+IN_PLACE_CHARACTERS = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +176,8 @@ class RerankService:
                         # All or nothing: how many they are has to be known before the engine gets the first of them.
                         chunks = iter(await asyncio.to_thread(list, chunks))
                         room.hold_tokens(sum(part.prompts.tokens for part in encoded))
-                    at_once = model.checkpoint.tokenizer.quick and _characters(distinct.unique) <= AT_ONCE_CHARACTERS
-                    job = await self._score(chunks, len(distinct.unique), room, timings, at_once=at_once)
+                    in_place = model.checkpoint.tokenizer.quick and _characters(distinct.unique) <= IN_PLACE_CHARACTERS
+                    job = await self._score(chunks, len(distinct.unique), room, timings, in_place=in_place)
         except QueryTooLong as error:
             error.param = question.query_field
             raise
@@ -232,9 +232,9 @@ class RerankService:
         room: Reservation,
         timings: dict[str, float],
         *,
-        at_once: bool,
+        in_place: bool,
     ) -> Job:
-        job = await self._dispatcher.score(chunks, documents, room.release, at_once=at_once)
+        job = await self._dispatcher.score(chunks, documents, room.release, in_place=in_place)
         taken_at = job.taken_at or job.queued_at
         timings["queue"] = taken_at - job.queued_at
         timings["engine"] = time.monotonic() - taken_at

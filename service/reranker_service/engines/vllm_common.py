@@ -25,7 +25,7 @@ from reranker_service.engines.protocol import (
     EngineError,
     EngineLoadError,
 )
-from reranker_service.engines.vllm_env import is_cpu_build, vllm_version
+from reranker_service.engines.vllm_env import computes_apart, is_cpu_build, vllm_version
 from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.settings import Settings
 
@@ -51,6 +51,7 @@ class VllmEngine(ABC):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._cpu = is_cpu_build()
+        self._submissions = SUBMISSIONS if computes_apart(os.environ) else 1
         self._llm: Any = None
         self._params: Any = None
         self._failure: str | None = None
@@ -71,7 +72,7 @@ class VllmEngine(ABC):
         return Capacity(
             max_prompt_tokens=self._settings.max_model_len - self.generated_tokens,
             batch_documents=self._settings.infer_batch_size,
-            submissions=SUBMISSIONS if computes_apart() else 1,
+            submissions=self._submissions,
         )
 
     def load(self, checkpoint: Checkpoint, on_step: Callable[[], None]) -> None:
@@ -240,11 +241,6 @@ class VllmEngine(ABC):
         if type(error).__name__ == "EngineDeadError":
             self._failure = f"vLLM's engine has died: {error}"
         return error if isinstance(error, EngineError) else EngineError(f"{type(error).__name__}: {error}")
-
-
-def computes_apart() -> bool:
-    """Whether vLLM computes in a process of its own, so that this one can prepare what comes next meanwhile."""
-    return os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING", "1") != "0"
 
 
 def eager(settings: Settings, *, cpu: bool) -> bool:

@@ -35,6 +35,11 @@ def is_cpu_build() -> bool:
         return True
 
 
+def computes_apart(environ: Mapping[str, str]) -> bool:
+    """Whether vLLM computes in a process of its own, so that this one can prepare what comes next meanwhile."""
+    return environ.get("VLLM_ENABLE_V1_MULTIPROCESSING", "1") != "0"
+
+
 def prepare_environment(*, cpu: bool, local_model: bool, eager: bool, environ: MutableMapping[str, str]) -> None:
     """Fill in what vLLM should find in `environ`; what is set already stays.
 

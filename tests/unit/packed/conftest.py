@@ -11,6 +11,10 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from reranker_service.engines.packed.config import read_config
+from reranker_service.engines.packed.plan import plan
+from reranker_service.engines.packed.reference import ReferenceModel
+from reranker_service.engines.packed.weights import load_weights
 from reranker_service.scoring.prompt_arrays import Prompts
 
 YES, NO = 7, 11
@@ -81,3 +85,18 @@ def request(head: list[int], bodies: list[list[int]]) -> Prompts:
 def lists(batch: list[Prompts]) -> list[list[int]]:
     """Each prompt of a batch, whole, in the order in which its score comes back."""
     return [ids for prompts in batch for ids in prompts.lists()]
+
+
+def load(model: Model, dtype: torch.dtype = torch.float32, *, remembered: int = 0) -> ReferenceModel:
+    """The plain path of a checkpoint, on the CPU."""
+    config = read_config(model.folder)
+    weights = load_weights(model.folder, config, yes_id=YES, no_id=NO, device="cpu", dtype=dtype)
+    return ReferenceModel(config, weights, remembered_tokens=remembered)
+
+
+def score(reranker: ReferenceModel, batch: list[Prompts], budget: int = 10_000) -> np.ndarray:
+    """The log-odds of a batch, computed in parts of `budget` tokens."""
+    scores = np.full(sum(map(len, batch)), np.nan)
+    for part in plan(batch, budget):
+        scores[part.prompts] = reranker.forward(part).numpy()
+    return scores

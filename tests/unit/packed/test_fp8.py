@@ -14,14 +14,13 @@ from torch import Tensor
 from reranker_service.engines.packed.config import UnsupportedModelError, read_config
 from reranker_service.engines.packed.fp8 import FP8, LARGEST, Fp8Layer, Matrix, quantise, quantise_layer
 from reranker_service.engines.packed.fp8_reference import Fp8Reference
-from reranker_service.engines.packed.plan import plan
 from reranker_service.engines.packed.reference import ReferenceModel
 from reranker_service.engines.packed.weights import ModelWeights, load_weights
 from reranker_service.scoring.prompt_arrays import Prompts
 from reranker_service.scoring.prompts import InstructionFormat, PromptBuilder, PromptTokenizer
 from reranker_service.settings import DEFAULT_INSTRUCTION
 
-from .conftest import NO, YES, Model, draw_requests, lists
+from .conftest import NO, YES, Model, draw_requests, lists, score
 
 SHAPES = [
     {"heads": 4, "kv_heads": 2, "tied": True},
@@ -37,13 +36,6 @@ def weights_of(folder: Path, dtype: torch.dtype = torch.float32, ids: tuple[int,
 def rounded(folder: Path, weights: ModelWeights, kind: torch.dtype = FP8) -> Fp8Reference:
     config = read_config(folder)
     return Fp8Reference(config, quantise(config, weights, kind), weights)
-
-
-def score(model: ReferenceModel, batch: list[Prompts]) -> np.ndarray:
-    scores = np.full(sum(map(len, batch)), np.nan)
-    for part in plan(batch, 4096):
-        scores[part.prompts] = model.forward(part).numpy()
-    return scores
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -7,25 +7,9 @@ import pytest
 import torch
 
 from reranker_service.engines.packed import reference
-from reranker_service.engines.packed.config import read_config
-from reranker_service.engines.packed.plan import plan
-from reranker_service.engines.packed.reference import ReferenceModel
-from reranker_service.engines.packed.weights import load_weights
 from reranker_service.scoring.prompt_arrays import Prompts
 
-from .conftest import NO, VOCABULARY, YES, Model, draw_requests, lists, request
-
-
-def load(model: Model, dtype: torch.dtype = torch.float32) -> ReferenceModel:
-    config = read_config(model.folder)
-    return ReferenceModel(config, load_weights(model.folder, config, yes_id=YES, no_id=NO, device="cpu", dtype=dtype))
-
-
-def score(reranker: ReferenceModel, batch: list[Prompts], budget: int = 10_000) -> np.ndarray:
-    scores = np.full(sum(map(len, batch)), np.nan)
-    for part in plan(batch, budget):
-        scores[part.prompts] = reranker.forward(part).numpy()
-    return scores
+from .conftest import VOCABULARY, Model, draw_requests, lists, load, request, score
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,14 @@ class HeadMemory:
 
     def _recalled(self, part: Part, segment: Segment) -> "Recalled":
         ids = part.ids[segment.start : segment.documents]
-        known = max(self._heads.values(), key=lambda each: _shared(ids, each.ids), default=None)
-        tokens = 0 if known is None else _shared(ids, known.ids)
-        if known is not None and tokens:
+        tokens, known = 0, None
+        for each in self._heads.values():
+            if (shared := _shared(ids, each.ids)) > tokens:
+                tokens, known = shared, each
+        if known is not None:
             self._heads.move_to_end(known.ids.tobytes())
         new = Known(ids.copy()) if tokens < len(ids) <= self._most else None
-        return Recalled(segment, tokens, known if tokens else None, new)
+        return Recalled(segment, tokens, known, new)
 
     def keep(self, recollection: "Recollection") -> None:
         """Remember what a part's heads had that was not known, in place of what was used least lately."""
